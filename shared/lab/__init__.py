@@ -1,0 +1,21 @@
+"""The classroom: opens a notebook, checks and explains exercises, keeps the learner's work, takes quizzes.
+
+It knows nothing about models: what an exercise is checked against stands in `shared.exercises`.
+"""
+
+from shared.lab.carry import export_work, import_work, part, parts_table, whose
+from shared.lab.exercise import exercise, hint, solution
+from shared.lab.session import Lab, open_lab
+
+__all__ = [
+    "Lab",
+    "exercise",
+    "export_work",
+    "hint",
+    "import_work",
+    "open_lab",
+    "part",
+    "parts_table",
+    "solution",
+    "whose",
+]

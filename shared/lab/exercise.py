@@ -1,0 +1,125 @@
+"""`@exercise("mlp.sigmoid")`: attempted? right? otherwise the reference steps in. Also `hint` and `solution`."""
+
+import inspect
+import sys
+import textwrap
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+from shared.exercises import Exercise, find
+from shared.lab import cell, journal
+from shared.lab.carry import NotCarried, hand_out, keep, part, whose
+from shared.lab.diagnosis import Verdict, examine
+from shared.lab.files import shown
+from shared.lab.lines import Line, in_notebook, say
+
+_hints_given: dict[str, int] = {}
+
+
+def exercise(name: str) -> Callable[[Any], Any]:
+    """Checks the function or class below it as soon as the cell runs, and leaves a working one under its name.
+
+    ○ not attempted, ✗ with the diagnosis, or ✓. Until an answer passes, the learner's last passing one stands in, or
+    the reference. It never raises for what the answer does. Raises ValueError for a name that no exercise has.
+    """
+    spec = find(name)
+
+    def decorate(answer: Any) -> Any:
+        return _judge(spec, answer, sys._getframe(1))
+
+    return decorate
+
+
+def _judge(spec: Exercise, answer: Any, frame: FrameType) -> Any:
+    source = cell.read(answer, frame) if hasattr(answer, "__name__") else None
+    if source is not None and cell.is_stub(source):
+        say(Line("○", spec.name, f"not attempted; {_stand_in(spec)}."))
+        return part(spec.name)
+    verdict = examine(spec, answer)
+    if verdict.passed:
+        journal.note("exercise", name=spec.name, outcome="passed")
+        _say_passed(verdict, *_keep(spec, answer, source, frame))
+        return hand_out(spec.name, answer)
+    unfinished = cell.placeholders(source) if source is not None else []
+    if unfinished:
+        lines = ", ".join(map(str, unfinished))
+        say(Line("○", spec.name, f"not finished: line {lines} of the cell is still `...`; {_stand_in(spec)}."))
+    else:
+        mistake = verdict.mistake.name if verdict.mistake else None
+        journal.note("exercise", name=spec.name, outcome="wrong", mistake=mistake)
+        _say_wrong(verdict)
+    return part(spec.name)
+
+
+def _keep(spec: Exercise, answer: Any, source: cell.CellSource | None, frame: FrameType) -> tuple[str, str]:
+    """Writes a passing answer to `my_work/`: how the ✓ line ends, and what to mend where it could not be kept."""
+    if source is None:
+        return "", "Its source could not be read, so it lives only in this notebook."
+    try:
+        path = keep(spec, answer, source, frame.f_globals)
+    except NotCarried as error:
+        return "", f"It works here but cannot be carried to later weeks: {error}."
+    except OSError as error:
+        return "", f"`my_work/` cannot be written ({error.strerror or error}): it lives until this kernel stops."
+    return f"Kept in `{shown(path)}`.", ""
+
+
+def _say_passed(verdict: Verdict, kept: str, trouble: str) -> None:
+    sentence = f"right. Checked: {', '.join(verdict.proved)}. {kept}".strip()
+    say(Line("✓", verdict.exercise.name, sentence, _printed(verdict), trouble))
+
+
+def _say_wrong(verdict: Verdict) -> None:
+    spec = verdict.exercise
+    read = f"Read again: “{verdict.section}”. " if verdict.section else ""
+    foot = f'{read}`hint("{spec.name}")` helps; until it passes, {_stand_in(spec)}.'
+    say(Line("✗", spec.name, verdict.why, [*verdict.beside, *_printed(verdict)], foot))
+
+
+def _printed(verdict: Verdict) -> list[tuple[str, str]]:
+    if not verdict.printed.strip():
+        return []
+    return [("printed", textwrap.shorten(verdict.printed, 200, placeholder=" …"))]
+
+
+def _stand_in(spec: Exercise) -> str:
+    return "your last passing version stands in" if whose(spec.name) == "yours" else "the reference stands in"
+
+
+def _broken(name: str, error: BaseException, line: int | None = None, text: str = "") -> Any:
+    """Reports an exercise cell that could not even be defined; what stands in is returned. Called by `cell`'s hooks."""
+    spec = find(name)
+    journal.note("exercise", name=name, outcome="broken")
+    where = f" in line {line} of the cell" if line else ""
+    message = str(error) or type(error).__name__
+    sentence = f"{type(error).__name__}{where}: {message}."
+    rows = [("line", text)] if text else []
+    say(Line("✗", name, sentence, rows, f"Until it runs, {_stand_in(spec)}."))
+    return part(name)
+
+
+exercise.broken = _broken  # type: ignore[attr-defined]
+
+
+def hint(name: str) -> None:
+    """Shows the next hint for an exercise: a question, then the idea, then the line; after the last, starts again."""
+    spec = find(name)
+    step = _hints_given.get(name, 0) % len(spec.hints)
+    _hints_given[name] = step + 1
+    journal.note("hint", name=name, step=step + 1)
+    after = "Run it again for the next." if step + 1 < len(spec.hints) else f'`solution("{name}")` shows the whole.'
+    say(Line("?", name, f"hint {step + 1} of {len(spec.hints)}. {spec.hints[step]}", foot=after))
+
+
+def solution(name: str) -> None:
+    """Shows the source of the reference: the very code that stands in."""
+    spec = find(name)
+    journal.note("solution", name=name)
+    source = inspect.getsource(spec.reference)
+    if in_notebook():
+        from IPython.display import Code, display
+
+        display(Code(source, language="python"))
+    else:
+        print(source)

@@ -1,0 +1,141 @@
+"""Opens a notebook: seed, device, profile and data root, told in one line; and the notebook's budgets."""
+
+import os
+import random
+import types
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from shared.lab.cell import protect_exercise_cells
+from shared.lab.figures import use_style
+from shared.lab.lines import Line, say, shell
+
+PROFILES = ("smoke", "laptop", "gpu")
+
+
+@dataclass(frozen=True)
+class Lab:
+    """An open notebook. `profile` is "smoke", "laptop" or "gpu"; `device` is where models belong."""
+
+    name: str
+    profile: str
+    device: torch.device
+    seed: int
+    data_root: Path | None
+
+    def budgets(self, **rows: tuple[Any, Any, Any]) -> types.SimpleNamespace:
+        """Shows what this notebook spends in each profile, and gives this profile's column by attribute.
+
+        budgets(epochs=(1, 5, 20)) → a namespace whose `epochs` is 1 in `smoke`, 5 in `laptop`, 20 in `gpu`.
+        """
+        for row, values in rows.items():
+            if len(values) != len(PROFILES):
+                raise ValueError(f"{row}={values!r} must hold {len(PROFILES)} values, one for each of {PROFILES}.")
+        say(_Budgets(self.profile, rows))
+        column = PROFILES.index(self.profile)
+        return types.SimpleNamespace(**{row: values[column] for row, values in rows.items()})
+
+    def seed_everything(self, offset: int = 0) -> torch.Generator:
+        """Seeds Python, NumPy and torch with the notebook's seed + offset; returns a seeded generator of its own."""
+        seed = self.seed + offset
+        random.seed(seed)
+        np.random.seed(seed % 2**32)
+        torch.manual_seed(seed)
+        return torch.Generator().manual_seed(seed)
+
+
+def open_lab(name: str, seed: int = 1) -> Lab:
+    """Opens the notebook of that name ("week01/guided"), and says in one line what it runs on.
+
+    Raises ValueError for an unknown BUMBLEBEE_PROFILE, or for a BUMBLEBEE_DATA that is no folder.
+    """
+    device = _device()
+    lab = Lab(name, _profile(device), device, seed, _data_root())
+    lab.seed_everything()
+    use_style()
+    # Progress bars fall back to text where ipywidgets is missing; the notice says nothing a learner can use.
+    warnings.filterwarnings("ignore", message="IProgress not found")
+    ipython = shell()
+    if ipython is not None:
+        protect_exercise_cells(ipython)
+    data = "BUMBLEBEE_DATA" if lab.data_root else ("stand-ins, offline" if _offline() else "download, else stand-ins")
+    say(
+        Line("·", "", f"Bumblebee {name} · profile {lab.profile} · {_device_name(device)} · data: {data} · seed {seed}")
+    )
+    return lab
+
+
+def _profile(device: torch.device) -> str:
+    asked = os.environ.get("BUMBLEBEE_PROFILE", "").strip().lower()
+    if asked and asked not in PROFILES:
+        raise ValueError(f"BUMBLEBEE_PROFILE is {asked!r}; it must be one of {', '.join(PROFILES)}, or not set.")
+    return asked or ("gpu" if device.type == "cuda" else "laptop")
+
+
+def _device() -> torch.device:
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    # Apple's MPS lacks some operations and rounds differently; the course's sizes run well on its CPU.
+    return torch.device(os.environ.get("BUMBLEBEE_DEVICE", "cpu"))
+
+
+def _device_name(device: torch.device) -> str:
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{device.type}, {torch.get_num_threads()} threads"
+
+
+def _data_root() -> Path | None:
+    folder = os.environ.get("BUMBLEBEE_DATA")
+    if not folder:
+        return None
+    if not Path(folder).is_dir():
+        raise ValueError(f"BUMBLEBEE_DATA is {folder!r}, which is no folder here. Mend the path, or unset it.")
+    return Path(folder)
+
+
+def _offline() -> bool:
+    return os.environ.get("BUMBLEBEE_OFFLINE", "") not in ("", "0")
+
+
+class _Budgets(Line):
+    """The table of budgets, with the active profile's column in bold."""
+
+    def __init__(self, profile: str, rows: dict[str, tuple[Any, Any, Any]]) -> None:
+        super().__init__("·", "", "", ())
+        object.__setattr__(self, "table", [("", *PROFILES), *((_words(k), *map(_number, v)) for k, v in rows.items())])
+        object.__setattr__(self, "active", PROFILES.index(profile) + 1)
+
+    def __str__(self) -> str:
+        widths = [max(len(row[i]) for row in self.table) for i in range(len(PROFILES) + 1)]
+        marked = [
+            (*(f"[{c}]" if r == 0 and i == self.active else c for i, c in enumerate(row)),)
+            for r, row in enumerate(self.table)
+        ]
+        return "\n".join("  ".join(c.ljust(w + 2) for c, w in zip(row, widths, strict=True)).rstrip() for row in marked)
+
+    def _repr_html_(self) -> str:
+        def cell(row: int, i: int, text: str) -> str:
+            weight = "bold" if i == self.active else "normal"
+            faded = "" if i in (0, self.active) else ";opacity:.6"
+            tag = "th" if row == 0 else "td"
+            return f'<{tag} style="text-align:left;font-weight:{weight}{faded}">{text}</{tag}>'
+
+        rows = "".join(
+            "<tr>" + "".join(cell(r, i, text) for i, text in enumerate(row)) + "</tr>"
+            for r, row in enumerate(self.table)
+        )
+        return f"<table>{rows}</table>"
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _number(value: Any) -> str:
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)

@@ -1,0 +1,1 @@
+"""The layers a learner writes, one module for each idea. Known only to torch and NumPy."""

@@ -10,8 +10,29 @@ NUMBER = re.compile(r"(?<![\w.])[-−]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?!\w
 NUMBER_WORDS = {
     word: value
     for value, word in enumerate(
-        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
-        "seventeen eighteen nineteen twenty".split()
+        [
+            "zero",
+            "one",
+            "two",
+            "three",
+            "four",
+            "five",
+            "six",
+            "seven",
+            "eight",
+            "nine",
+            "ten",
+            "eleven",
+            "twelve",
+            "thirteen",
+            "fourteen",
+            "fifteen",
+            "sixteen",
+            "seventeen",
+            "eighteen",
+            "nineteen",
+            "twenty",
+        ]
     )
 }
 ENDS = re.compile(r"^[\W_]+|[\W_]+$")
@@ -32,11 +53,13 @@ def last_number(text: str) -> float | None:
 
 
 def _contains(value: str, answer: str) -> bool:
-    return re.search(rf"(?<![\w']){re.escape(plain(value))}(?![\w'])", plain(answer)) is not None
+    # The second look behind keeps "m" out of "I'm", while "Ada" is found in "'Ada'" and "Ada's".
+    return re.search(rf"(?<!\w)(?<!\w'){re.escape(plain(value))}(?!\w)", plain(answer)) is not None
 
 
 def _starts_with(value: str, answer: str) -> bool:
-    return re.match(rf"{re.escape(plain(value))}(?![\w'])", plain(answer)) is not None
+    start, said = (re.sub(r"^(?:the|an?) ", "", plain(text)) for text in (value, answer))
+    return re.match(rf"{re.escape(start)}(?!\w)", said) is not None
 
 
 def _lines(value: int, answer: str) -> bool:
@@ -62,7 +85,7 @@ def satisfies(check: dict[str, Any] | None, answer: str) -> bool:
 
     Texts are compared in lower case and without punctuation at the ends, words as whole words ("art" is not in "part").
 
-    - equals: the answer is the value, no more; starts_with: it begins with it.
+    - equals: the answer is the value, no more; starts_with: it begins with it (a, an, the apart).
     - contains: the value occurs in it; one_of: at least one of the values occurs in it.
     - number: the last number in the answer is the value (digits, or where there are none a word from zero to twenty).
     - lines: the answer has just so many lines, all different, each "- " and something.

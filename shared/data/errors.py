@@ -39,9 +39,13 @@ def reading(path: str | PathLike[str]) -> Iterator[None]:
     except DataError:
         raise
     except PermissionError as error:
-        raise broken(path, "may not be read by you", "Give yourself the right to read it and its folder.") from error
+        raise broken(
+            path, "may not be read by you", "Give yourself the right to read it and its folder."
+        ) from error
     except FileNotFoundError as error:
-        raise broken(path, "is missing", "Copy the whole data set there, or remove its folder.") from error
+        raise broken(
+            path, "is missing", "Copy the whole data set there, or remove its folder."
+        ) from error
     except (EOFError, zlib.error, lzma.LZMAError) as error:
         raise broken(path, "is cut off: its compressed data ends early or is damaged") from error
     except UnicodeDecodeError as error:
@@ -66,4 +70,6 @@ def writing_failed(path: str | PathLike[str], error: OSError) -> DownloadError:
         return DownloadError(
             f"{path} may not be written by you. Give yourself the right to write there, or set BUMBLEBEE_CACHE."
         )
-    return DownloadError(f"{path} could not be written ({error}). Set BUMBLEBEE_CACHE to a folder you can write to.")
+    return DownloadError(
+        f"{path} could not be written ({error}). Set BUMBLEBEE_CACHE to a folder you can write to."
+    )

@@ -15,10 +15,18 @@ from typing import Any
 from shared.data import places, transfer
 from shared.data.errors import DownloadError
 
-_DISK = {errno.ENOSPC, errno.EACCES, errno.EPERM, errno.EROFS, getattr(errno, "EDQUOT", errno.ENOSPC)}
+_DISK = {
+    errno.ENOSPC,
+    errno.EACCES,
+    errno.EPERM,
+    errno.EROFS,
+    getattr(errno, "EDQUOT", errno.ENOSPC),
+}
 
 
-def fetch(folder: Path, repository: str, config: str | None = None, splits: tuple[str, ...] = ()) -> None:
+def fetch(
+    folder: Path, repository: str, config: str | None = None, splits: tuple[str, ...] = ()
+) -> None:
     """Download the splits (all, if none is named) of a data set into `folder`, one parquet file each.
 
     repository: "owner/name" on the hub. Raises `DownloadError`; a full disk stays an OSError.
@@ -52,13 +60,22 @@ def stream(repository: str, config: str, split: str = "train") -> Iterator[dict[
 
 def parquet_files(folder: Path, split: str) -> list[Path]:
     """The parquet files of a split in `folder` or one folder below, by the hub's names (`train-*`, `train.parquet`)."""
-    patterns = [f"{split}-*.parquet", f"{split}.parquet", f"*/{split}-*.parquet", f"*/{split}.parquet"]
-    return next((files for files in (places.listing(folder, pattern) for pattern in patterns) if files), [])
+    patterns = [
+        f"{split}-*.parquet",
+        f"{split}.parquet",
+        f"*/{split}-*.parquet",
+        f"*/{split}.parquet",
+    ]
+    return next(
+        (files for files in (places.listing(folder, pattern) for pattern in patterns) if files), []
+    )
 
 
 def _check_hub(repository: str) -> None:
     if os.environ.get("HF_HUB_OFFLINE", "").strip().upper() in ("1", "ON", "YES", "TRUE"):
-        raise DownloadError(f"{repository} could not be downloaded, since HF_HUB_OFFLINE forbids it")
+        raise DownloadError(
+            f"{repository} could not be downloaded, since HF_HUB_OFFLINE forbids it"
+        )
     transfer.check_reachable(os.environ.get("HF_ENDPOINT") or "https://huggingface.co")
 
 

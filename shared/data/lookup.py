@@ -57,12 +57,20 @@ def look_up(recipe: Recipe) -> Dataset:
     if root is not None:
         found = recipe.read(root / record.folder)
         if found is not None:
-            return real(recipe.name, found, "BUMBLEBEE_DATA", f"Read from the folder {record.folder} in BUMBLEBEE_DATA.")
+            detail = f"Read from the folder {record.folder} in BUMBLEBEE_DATA."
+            return real(recipe.name, found, "BUMBLEBEE_DATA", detail)
     try:
         found = recipe.read(in_cache(recipe))
         if found is None:
-            raise DownloadError(f"the cached copy lacks its files; `bumblebee data fetch {recipe.name}` brings them")
-        return real(recipe.name, found, "download", f"Downloaded from {record.source} and kept in the cache.")
+            raise DownloadError(
+                f"the cached copy lacks its files; `bumblebee data fetch {recipe.name}` brings them"
+            )
+        return real(
+            recipe.name,
+            found,
+            "download",
+            f"Downloaded from {record.source} and kept in the cache.",
+        )
     except DataError as error:
         return substitute(recipe, error)
 
@@ -74,7 +82,9 @@ def in_cache(recipe: Recipe) -> Path:
         place = store.cached(folder)
         if place is not None:
             return place
-        problem: DownloadError = NotTried("nothing was downloaded earlier, and BUMBLEBEE_OFFLINE forbids to do it now")
+        problem: DownloadError = NotTried(
+            "nothing was downloaded earlier, and BUMBLEBEE_OFFLINE forbids to do it now"
+        )
     except DownloadError as damage:
         problem = damage
     if recipe.fetch is None or places.offline():
@@ -82,7 +92,9 @@ def in_cache(recipe: Recipe) -> Path:
     return store.obtain(folder, recipe.fetch)
 
 
-def real(name: str, found: Found, origin: Origin, detail: str, shipped_with: str = "this course") -> Dataset:
+def real(
+    name: str, found: Found, origin: Origin, detail: str, shipped_with: str = "this course"
+) -> Dataset:
     """The real data set of a record."""
     record = records.find(name)
     source = Source(real=True, origin=origin, detail=detail, shipped_with=shipped_with)
@@ -100,9 +112,15 @@ def substitute(recipe: Recipe, why: DataError) -> Dataset:
     """The stand-in of a data set, with the reason for it in its source."""
     record = records.find(recipe.name)
     made = recipe.stand_in()
-    where = "BUMBLEBEE_DATA is not set" if places.data_root() is None else f"BUMBLEBEE_DATA has no {record.folder}"
+    where = (
+        "BUMBLEBEE_DATA is not set"
+        if places.data_root() is None
+        else f"BUMBLEBEE_DATA has no {record.folder}"
+    )
     reason = str(why).rstrip(".")
     if not isinstance(why, NotTried):
         log.warning("%s stands in for %s: %s.", made.title, record.title, reason)
     source = Source(False, "embedded", f"{where}; {reason}.", made.source.shipped_with)
-    return Dataset(recipe.name, made.title, made.splits, source, made.licence, made.class_names, record.title)
+    return Dataset(
+        recipe.name, made.title, made.splits, source, made.licence, made.class_names, record.title
+    )

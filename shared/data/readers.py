@@ -53,7 +53,9 @@ def stream_jsonl(path: Path, fields: Sequence[str]) -> Iterator[dict[str, Any]]:
                     row = json.loads(line)
                 except json.JSONDecodeError as error:
                     raise broken(path, f"has no JSON in line {number} ({error})") from error
-                missing = [field for field in fields if not isinstance(row, dict) or field not in row]
+                missing = [
+                    field for field in fields if not isinstance(row, dict) or field not in row
+                ]
                 if missing:
                     raise broken(path, f"lacks the field {missing[0]!r} in line {number}")
                 yield row
@@ -61,7 +63,9 @@ def stream_jsonl(path: Path, fields: Sequence[str]) -> Iterator[dict[str, Any]]:
         raise broken(path, "is empty")
 
 
-def read_csv(path: Path, columns: Sequence[str], header: bool = True, encoding: str = "utf-8") -> pandas.DataFrame:
+def read_csv(
+    path: Path, columns: Sequence[str], header: bool = True, encoding: str = "utf-8"
+) -> pandas.DataFrame:
     """A CSV file as a table that has at least `columns` (its own header), or exactly them (without a header)."""
     import pandas
 
@@ -98,18 +102,32 @@ def read_parquet(paths: Sequence[Path], columns: Sequence[str]) -> pyarrow.Table
 
     tables = []
     for path in paths:
+        check_parquet(path, columns)
         with reading(path):
-            if path.stat().st_size == 0:
-                raise broken(path, "is empty")
             try:
-                there = pyarrow.parquet.read_schema(path).names
-                missing = [name for name in columns if name not in there]
-                if missing:
-                    raise broken(path, f"lacks the column {missing[0]!r}; it has {', '.join(there)}")
                 tables.append(pyarrow.parquet.read_table(path, columns=list(columns)))
             except pyarrow.ArrowInvalid as error:
-                raise broken(path, f"is no whole parquet file ({str(error).splitlines()[0]})") from error
+                raise broken(path, f"is damaged ({str(error).splitlines()[0]})") from error
     return pyarrow.concat_tables(tables)
+
+
+def check_parquet(path: Path, columns: Sequence[str]) -> None:
+    """Raise unless the end of the file is that of a whole parquet file with these columns."""
+    import pyarrow
+    import pyarrow.parquet
+
+    with reading(path):
+        if path.stat().st_size == 0:
+            raise broken(path, "is empty")
+        try:
+            there = pyarrow.parquet.read_schema(path).names
+        except pyarrow.ArrowInvalid as error:
+            raise broken(
+                path, f"is no whole parquet file ({str(error).splitlines()[0]})"
+            ) from error
+    missing = [name for name in columns if name not in there]
+    if missing:
+        raise broken(path, f"lacks the column {missing[0]!r}; it has {', '.join(there)}")
 
 
 def check_md5(path: Path, expected: str, publisher: str) -> None:

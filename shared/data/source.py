@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 Origin = Literal["BUMBLEBEE_DATA", "download", "embedded"]
@@ -50,13 +50,14 @@ class Dataset(Mapping[str, Any]):
     licence: str
     class_names: tuple[str, ...] = ()
     stands_in_for: str | None = None
-    notes: str = field(default="")
 
     def __getitem__(self, split: str) -> Any:
         try:
             return self.splits[split]
         except KeyError:
-            raise KeyError(f"{self.title} has no split {split!r}; it has {', '.join(self.splits)}") from None
+            raise KeyError(
+                f"{self.title} has no split {split!r}; it has {', '.join(self.splits)}"
+            ) from None
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.splits)
@@ -76,16 +77,25 @@ class Dataset(Mapping[str, Any]):
         return sorted({*super().__dir__(), *self.splits})
 
     def __repr__(self) -> str:
-        title = f"{self.title} (stand-in for {self.stands_in_for})" if self.stands_in_for else self.title
-        sizes = " / ".join(_size(name, split) for name, split in self.splits.items())
+        title = (
+            f"{self.title} (stand-in for {self.stands_in_for})"
+            if self.stands_in_for
+            else self.title
+        )
+        sizes = " / ".join(size_of(name, split) for name, split in self.splits.items())
         return f"{title} · {sizes} · {self.source.line(stand_in=self.stands_in_for is not None)}"
 
 
-def _size(name: str, split: Any) -> str:
+def size_of(name: str, split: Any) -> str:
+    """How large a split is, in words: `10,000 test`, or `articles streamed from 6 files`."""
     try:
+        if len(split) == 1 and hasattr(split, "texts"):  # one long text: its rows say nothing
+            return f"{len(split.texts[0]):,} characters {name}"
         return f"{len(split):,} {name}"
     except TypeError:  # a stream has no length
         if split.count is not None:
             return f"{split.count:,} {name}"
-        files = f" from {split.files} {'file' if split.files == 1 else 'files'}" if split.files else ""
+        files = (
+            f" from {split.files} {'file' if split.files == 1 else 'files'}" if split.files else ""
+        )
         return f"{name} streamed{files}"

@@ -20,7 +20,9 @@ from shared.data.errors import DownloadError, reading, writing_failed
 
 MANIFEST = "manifest.json"
 LOCK_SECONDS = 3600.0  # another process may be downloading all of this time
-WHOLE_CHECK_BYTES = 1 << 30  # above this a load compares sizes only; `bumblebee data check` always reads every byte
+WHOLE_CHECK_BYTES = (
+    1 << 30
+)  # above this a load compares sizes only; `bumblebee data check` always reads every byte
 
 Fetch = Callable[[Path], None]
 
@@ -43,11 +45,11 @@ def obtain(folder: str, fetch: Fetch) -> Path:
     """
     from filelock import FileLock, Timeout
 
-    root = places.cache_root()
-    place, staging = root / folder, root / ".staging" / folder
+    root, flat = places.cache_root(), folder.replace("/", "-")
+    place, staging = root / folder, root / ".staging" / flat
     try:
         (root / ".locks").mkdir(parents=True, exist_ok=True)
-        with FileLock(root / ".locks" / f"{folder}.lock", timeout=LOCK_SECONDS):
+        with FileLock(root / ".locks" / f"{flat}.lock", timeout=LOCK_SECONDS):
             try:
                 whole = cached(folder)
             except DownloadError:
@@ -89,20 +91,28 @@ def _manifest(place: Path) -> dict[str, dict]:
     try:
         with reading(place / MANIFEST):
             files = json.loads((place / MANIFEST).read_text(encoding="utf-8"))["files"]
-            return {name: {"size": int(entry["size"]), "sha256": entry["sha256"]} for name, entry in files.items()}
+            return {
+                name: {"size": int(entry["size"]), "sha256": entry["sha256"]}
+                for name, entry in files.items()
+            }
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise _damaged(place / MANIFEST, "cannot be read") from error
 
 
 def _damaged(path: Path, fault: str) -> DownloadError:
-    return DownloadError(f"{path} {fault}. Delete its folder, or run `bumblebee data fetch`, which replaces it.")
+    return DownloadError(
+        f"{path} {fault}. Delete its folder, or run `bumblebee data fetch`, which replaces it."
+    )
 
 
 def _write_manifest(folder: Path) -> None:
     files = {}
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         size = path.stat().st_size
-        files[path.relative_to(folder).as_posix()] = {"size": size, "sha256": _sha256(path, path.stat().st_mtime_ns)}
+        files[path.relative_to(folder).as_posix()] = {
+            "size": size,
+            "sha256": _sha256(path, path.stat().st_mtime_ns),
+        }
     if not files:
         raise DownloadError(f"the download of {folder.name} brought no file. Try again later.")
     (folder / MANIFEST).write_text(json.dumps({"files": files}, indent=1), encoding="utf-8")
@@ -112,6 +122,7 @@ def _put(staging: Path, place: Path) -> None:
     """Rename the finished copy to its place; what lay there (no manifest, or damaged) is moved aside first."""
     old = staging.with_name(staging.name + ".old")
     _clear(old)
+    place.parent.mkdir(parents=True, exist_ok=True)
     if place.exists():
         os.replace(place, old)
     os.replace(staging, place)

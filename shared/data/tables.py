@@ -39,6 +39,11 @@ def diabetes() -> Dataset:
             name: Table(features[rows], targets[rows], DIABETES_NAMES, "progression")
             for name, rows in (("train", train), ("test", test))
         },
-        source=Source(real=True, origin="embedded", detail="Shipped with scikit-learn.", shipped_with="scikit-learn"),
+        source=Source(
+            real=True,
+            origin="embedded",
+            detail="Shipped with scikit-learn.",
+            shipped_with="scikit-learn",
+        ),
         licence=record.licence,
     )

@@ -16,36 +16,40 @@ CONNECT_SECONDS = 5.0
 READ_SECONDS = 30.0  # between two pieces of a file, not for the whole of it
 FORGET_SECONDS = 60.0  # how long a host that did not answer is not asked again
 
-_silent_since: dict[str, float] = {}
+_silent_since: dict[tuple[str, int], tuple[float, str]] = {}
 
 
 def check_reachable(url: str, seconds: float = CONNECT_SECONDS) -> None:
     """Raise a `DownloadError` unless the host of `url` answers within `seconds`, name look-up included.
 
-    Behind a proxy (HTTP_PROXY, HTTPS_PROXY) it is the proxy that is asked. Neither urllib nor requests bounds the look-up
-    of a name, which can take half a minute on a machine without network, so it happens in a thread that is left behind.
+    Behind a proxy (HTTP_PROXY, HTTPS_PROXY) it is the proxy that is asked. Neither urllib nor requests bounds the
+    look-up of a name, which can take half a minute without network, so it happens in a thread that is left behind.
     """
     host, port = _whom_to_ask(url)
-    if time.monotonic() - _silent_since.get(host, -FORGET_SECONDS) < FORGET_SECONDS:
-        raise _unreachable(host, seconds)
-    answered = threading.Event()
+    since, why = _silent_since.get((host, port), (-FORGET_SECONDS, ""))
+    if time.monotonic() - since < FORGET_SECONDS:
+        raise DownloadError(why)
+    outcome: list[str] = []
 
     def ask() -> None:
         try:
             socket.create_connection((host, port), timeout=seconds).close()
-            answered.set()
-        except OSError:
-            pass
+            outcome.append("")
+        except OSError as error:
+            outcome.append(f"{host} could not be reached ({error.strerror or error})")
 
     asking = threading.Thread(target=ask, daemon=True)
     asking.start()
     asking.join(seconds)
-    if not answered.is_set():
-        _silent_since[host] = time.monotonic()
-        raise _unreachable(host, seconds)
+    why = outcome[0] if outcome else f"{host} did not answer within {seconds:g} s"
+    if why:
+        _silent_since[host, port] = time.monotonic(), why
+        raise DownloadError(why)
 
 
-def download(urls: str | Sequence[str], folder: Path, name: str, checksum: str | None = None) -> Path:
+def download(
+    urls: str | Sequence[str], folder: Path, name: str, checksum: str | None = None
+) -> Path:
     """Bring a file into `folder` under `name` from the first of `urls` that gives it whole.
 
     checksum: "md5:…", "sha1:…" or "sha256:…" of the file, where its publisher states one.
@@ -60,7 +64,9 @@ def download(urls: str | Sequence[str], folder: Path, name: str, checksum: str |
         try:
             check_reachable(url)
             getter = pooch.HTTPDownloader(
-                progressbar=True, timeout=(CONNECT_SECONDS, READ_SECONDS), headers={"User-Agent": "bumblebee-course"}
+                progressbar=True,
+                timeout=(CONNECT_SECONDS, READ_SECONDS),
+                headers={"User-Agent": "bumblebee-course"},
             )
             return Path(pooch.retrieve(url, checksum, fname=name, path=folder, downloader=getter))
         except DownloadError as error:
@@ -80,10 +86,6 @@ def _whom_to_ask(url: str) -> tuple[str, int]:
     if proxy:
         parts = urlsplit(proxy if "//" in proxy else f"//{proxy}")
     return parts.hostname or "", parts.port or (80 if parts.scheme == "http" else 443)
-
-
-def _unreachable(host: str, seconds: float) -> DownloadError:
-    return DownloadError(f"{host} could not be reached within {seconds:g} s")
 
 
 def _short(error: Exception) -> str:

@@ -1,4 +1,4 @@
-"""Pictures: MNIST (week 1), and scikit-learn's digits that stand in for it; CIFAR-10 (week 2) and drawn images."""
+"""Pictures: MNIST (week 1), and scikit-learn's digits that stand in for it."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from shared.data import places, readers, transfer
 from shared.data.errors import broken, reading
-from shared.data.lookup import Found, StandIn, look_up
-from shared.data.source import Dataset, Source
+from shared.data.lookup import Found, Recipe, look_up, real
+from shared.data.source import Dataset
 from shared.data.splits import Images
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def mnist() -> Dataset:
     Stand-in: `digits()`, whose pictures are 8 × 8.
     Raises DataError for a file in BUMBLEBEE_DATA that is missing from the four, cut off or altered.
     """
-    return look_up("mnist", read=_read_mnist, fetch=_fetch_mnist, stand_in=_digits)
+    return look_up(MNIST)
 
 
 def digits() -> Dataset:
@@ -37,12 +37,6 @@ def digits() -> Dataset:
     images: uint8 (n, 8, 8), upstream's 0–16 scaled to 0–255; labels: int64 (n,).
     Upstream has no split: a quarter of each digit is the test set, drawn with seed 0.
     """
-    made = _digits()
-    source = Source(True, "embedded", "Shipped with scikit-learn.", made.shipped_with)
-    return Dataset("digits", made.title, made.splits, source, made.licence, made.class_names)
-
-
-def _digits() -> StandIn:
     import torch
     from sklearn.datasets import load_digits
     from sklearn.model_selection import train_test_split
@@ -50,17 +44,23 @@ def _digits() -> StandIn:
     upstream = load_digits()
     images = torch.from_numpy((upstream.images * (255 / 16)).round().astype("uint8"))
     labels = torch.from_numpy(upstream.target.astype("int64"))
-    train, test = train_test_split(range(len(labels)), test_size=DIGITS_TEST, stratify=upstream.target, random_state=0)
-    return StandIn(
-        title="digits",
-        splits={"train": Images(images[train], labels[train]), "test": Images(images[test], labels[test])},
-        licence="CC BY 4.0 (UCI Machine Learning Repository)",
-        class_names=DIGIT_NAMES,
-        shipped_with="scikit-learn",
+    train, test = train_test_split(
+        range(len(labels)), test_size=DIGITS_TEST, stratify=upstream.target, random_state=0
+    )
+    splits = {
+        name: Images(images[rows], labels[rows])
+        for name, rows in (("train", train), ("test", test))
+    }
+    return real(
+        "digits",
+        Found(splits, DIGIT_NAMES),
+        "embedded",
+        "Shipped with scikit-learn.",
+        "scikit-learn",
     )
 
 
-def _mnist_files() -> dict[str, str]:
+def _sums() -> dict[str, str]:
     from torchvision.datasets import MNIST
 
     return dict(MNIST.resources)
@@ -68,13 +68,22 @@ def _mnist_files() -> dict[str, str]:
 
 def _read_mnist(folder: Path) -> Found | None:
     raw = folder / "MNIST" / "raw"
-    sums = _mnist_files()
-    here = {name: [path for path in (raw / name, raw / Path(name).stem) if places.present(path)] for name in sums}
+    if not places.present(raw):
+        return None
+    sums = _sums()
+    here = {
+        name: [path for path in (raw / name, raw / Path(name).stem) if places.present(path)]
+        for name in sums
+    }
     if not any(here.values()):
         return None
     for name, paths in here.items():
         if not paths:
-            raise broken(raw / name, "is missing beside the others", "Copy all four files, or remove the folder.")
+            raise broken(
+                raw / name,
+                "is missing beside the others",
+                "Copy all four files, or remove the folder.",
+            )
     paths = {name: paths[0] for name, paths in here.items()}
     for name, path in paths.items():
         if path.suffix == ".gz":
@@ -84,7 +93,10 @@ def _read_mnist(folder: Path) -> Found | None:
         images = _read_idx(paths[f"{prefix}-images-idx3-ubyte.gz"])
         labels = _read_idx(paths[f"{prefix}-labels-idx1-ubyte.gz"])
         if images.shape != (MNIST_SIZES[split], 28, 28) or labels.shape != (MNIST_SIZES[split],):
-            raise broken(raw, f"holds {split} arrays of shapes {tuple(images.shape)} and {tuple(labels.shape)}")
+            raise broken(
+                raw,
+                f"holds {split} arrays of shapes {tuple(images.shape)} and {tuple(labels.shape)}",
+            )
         splits[split] = Images(images, labels)
     return Found(splits, DIGIT_NAMES)
 
@@ -96,12 +108,12 @@ def _read_idx(path: Path) -> Tensor:
     read = read_image_file if "images" in path.name else read_label_file
     data = readers.read_bytes(path)
     with tempfile.TemporaryDirectory(prefix="bumblebee-") as folder, reading(path):
-        unpacked = Path(folder) / path.stem
+        unpacked = Path(folder) / "idx"
         unpacked.write_bytes(data)
         try:
             return read(str(unpacked))
         except (AssertionError, RuntimeError, ValueError, TypeError, KeyError, IndexError) as error:
-            raise broken(path, f"is no idx file of images or labels ({error})") from error
+            raise broken(path, f"is no whole idx file of images or labels ({error})") from error
 
 
 def _fetch_mnist(folder: Path) -> None:
@@ -109,5 +121,8 @@ def _fetch_mnist(folder: Path) -> None:
 
     raw = folder / "MNIST" / "raw"
     raw.mkdir(parents=True)
-    for name, md5 in _mnist_files().items():
+    for name, md5 in _sums().items():
         transfer.download([mirror + name for mirror in MNIST.mirrors], raw, name, f"md5:{md5}")
+
+
+MNIST = Recipe("mnist", read=_read_mnist, fetch=_fetch_mnist, stand_in=digits)

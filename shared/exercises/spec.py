@@ -28,7 +28,9 @@ def call_with_gradients(implementation: Implementation, *inputs: Any) -> dict[st
     # Unequal weights: an error that only swaps two outputs must not cancel in the sum.
     weights = torch.linspace(1.0, 2.0, output.numel(), dtype=output.dtype).reshape(output.shape)
     (output * weights).sum().backward()
-    gradients = {f"gradient of input {i}": x.grad for i, x in enumerate(leaves) if _differentiable(x)}
+    gradients = {
+        f"gradient of input {i}": x.grad for i, x in enumerate(leaves) if _differentiable(x)
+    }
     return {"output": output.detach()} | gradients
 
 
@@ -88,7 +90,7 @@ class Exercise:
     mistakes: tuple[Mistake, ...]
     hints: tuple[str, ...]
     alternatives: tuple[Implementation, ...] = ()
-    seconds: float = 10.0
+    seconds: float = 5.0
 
     @property
     def family(self) -> str:
@@ -111,7 +113,11 @@ def for_week(week: int) -> tuple[Exercise, ...]:
 @cache
 def _by_name() -> dict[str, Exercise]:
     package = importlib.import_module("shared.exercises")
-    weeks = [int(m.name.removeprefix("week")) for m in pkgutil.iter_modules(package.__path__) if m.name[:4] == "week"]
+    weeks = [
+        int(m.name.removeprefix("week"))
+        for m in pkgutil.iter_modules(package.__path__)
+        if m.name[:4] == "week"
+    ]
     return {exercise.name: exercise for week in sorted(weeks) for exercise in for_week(week)}
 
 

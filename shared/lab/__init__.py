@@ -5,6 +5,9 @@ It knows nothing about models: what an exercise is checked against stands in `sh
 
 from shared.lab.carry import export_work, import_work, part, parts_table, whose
 from shared.lab.exercise import exercise, hint, solution
+from shared.lab.predict import reveal
+from shared.lab.progress_table import progress, set_confidence
+from shared.lab.quiz_widget import take_quiz
 from shared.lab.session import Lab, open_lab
 
 __all__ = [
@@ -16,6 +19,10 @@ __all__ = [
     "open_lab",
     "part",
     "parts_table",
+    "progress",
+    "reveal",
+    "set_confidence",
     "solution",
+    "take_quiz",
     "whose",
 ]

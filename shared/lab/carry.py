@@ -27,7 +27,16 @@ from shared.lab.files import shown, work_folder, write_whole
 from shared.lab.lines import Line, say
 
 # Where a name is looked for when its object does not say which module it came from.
-_USUAL_MODULES = ("torch", "torch.nn", "torch.nn.functional", "numpy", "math", "typing", "collections.abc", "functools")
+_USUAL_MODULES = (
+    "torch",
+    "torch.nn",
+    "torch.nn.functional",
+    "numpy",
+    "math",
+    "typing",
+    "collections.abc",
+    "functools",
+)
 
 _handed_out: dict[int, str] = {}  # id of a function or class → the exercise it answers
 _kept_alive: list[Any] = []  # so that those ids stay theirs
@@ -77,7 +86,8 @@ def part(name: str, quietly: bool = True) -> Any:
     """
     exercise = find(name)
     piece, sentence = _open(exercise)
-    if sentence and (not quietly or not sentence.startswith("the reference")):
+    broken = piece is None and file_of(name).exists()
+    if sentence and (broken or not quietly):
         say(Line("○" if piece is None else "✓", name, sentence))
     return hand_out(name, exercise.reference) if piece is None else piece
 
@@ -114,8 +124,15 @@ def _open_again(exercise: Exercise, path: Path) -> tuple[Any, str]:
         text = ""
     if why:
         version = re.search(r"course ([\w.]+)", text)
-        old = f" (kept by course {version[1]})" if version and version[1] != shared.__version__ else ""
-        return None, f"your {shown(path)}{old} does not pass its checks: {why} The file stays; the reference steps in."
+        old = (
+            f" (kept by course {version[1]})"
+            if version and version[1] != shared.__version__
+            else ""
+        )
+        return (
+            None,
+            f"your {shown(path)}{old} does not pass its checks: {why} The file stays; the reference steps in.",
+        )
     return hand_out(exercise.name, piece), f"yours, from {shown(path)}"
 
 
@@ -134,10 +151,17 @@ def _standalone(exercise: Exercise, source: CellSource, namespace: dict[str, Any
     header = f"# {exercise.name}, written by you, passed {today}, course {shared.__version__}.\n"
     imports, helpers = _needs(source, namespace, seen={exercise.piece})
     blocks = ["\n".join(sorted(set(imports)))] if imports else []
-    return header + "\n" + "\n\n\n".join(b.strip("\n") for b in [*blocks, *helpers, source.definition]) + "\n"
+    return (
+        header
+        + "\n"
+        + "\n\n\n".join(b.strip("\n") for b in [*blocks, *helpers, source.definition])
+        + "\n"
+    )
 
 
-def _needs(source: CellSource, namespace: dict[str, Any], seen: set[str]) -> tuple[list[str], list[str]]:
+def _needs(
+    source: CellSource, namespace: dict[str, Any], seen: set[str]
+) -> tuple[list[str], list[str]]:
     """Import lines and helper definitions for every global name that a definition uses."""
     imports: list[str] = []
     helpers: list[str] = []
@@ -159,7 +183,9 @@ def _needs(source: CellSource, namespace: dict[str, Any], seen: set[str]) -> tup
         elif _is_plain(value):
             helpers.append(f"{name} = {value!r}\n")
         else:
-            raise NotCarried(f"it uses `{name}`, which another cell defines: move it inside `{source.node.name}`")
+            raise NotCarried(
+                f"it uses `{name}`, which another cell defines: move it inside `{source.node.name}`"
+            )
     return imports, helpers
 
 
@@ -169,7 +195,9 @@ def _global_names(definition: str) -> list[str]:
 
     def collect(table: symtable.SymbolTable) -> None:
         for symbol in table.get_symbols():
-            outside = symbol.is_global() if table.get_type() != "module" else not symbol.is_assigned()
+            outside = (
+                symbol.is_global() if table.get_type() != "module" else not symbol.is_assigned()
+            )
             if symbol.is_referenced() and outside:
                 found.add(symbol.get_name())
         for child in table.get_children():
@@ -182,21 +210,31 @@ def _global_names(definition: str) -> list[str]:
 def _import_line(name: str, value: Any) -> str | None:
     """How a module of its own would get this object, or None where only the notebook has it."""
     if isinstance(value, types.ModuleType):
-        return f"import {value.__name__}" if value.__name__ == name else f"import {value.__name__} as {name}"
+        return (
+            f"import {value.__name__}"
+            if value.__name__ == name
+            else f"import {value.__name__} as {name}"
+        )
     for module_name in (getattr(value, "__module__", None), *_USUAL_MODULES):
         module = sys.modules.get(module_name or "")
         if module is None or module_name == "__main__" or module_name.startswith("my_work"):
             continue
         for original in dict.fromkeys((getattr(value, "__name__", name), name)):
             if getattr(module, original, None) is value and not _is_plain(value):
-                return f"from {module_name} import {original}" + ("" if original == name else f" as {name}")
+                return f"from {module_name} import {original}" + (
+                    "" if original == name else f" as {name}"
+                )
     return None
 
 
 def _helper(name: str, value: Any, source: CellSource) -> CellSource | None:
     """A function or class of the notebook that the piece uses: from the same cell, or from the cell that defined it."""
     found = find_definition(source.cell, name)
-    if found is None and isinstance(value, (types.FunctionType, type)) and value.__module__ == "__main__":
+    if (
+        found is None
+        and isinstance(value, (types.FunctionType, type))
+        and value.__module__ == "__main__"
+    ):
         frame_like = types.SimpleNamespace(f_code=_code_of(value), f_globals={})
         found = read(value, frame_like) if frame_like.f_code else None  # type: ignore[arg-type]
     return found
@@ -227,14 +265,26 @@ def parts_table(only: Iterable[str] | None = None) -> list[tuple[str, str, str]]
 def export_work(to: str | Path = "my_bumblebee_work.zip") -> Path:
     """Packs `my_work/` into one file, and offers it as a download in Colab. Raises ValueError where there is none."""
     folder = work_folder()
-    files = sorted(p for p in folder.rglob("*") if p.suffix in {".py", ".jsonl"}) if folder.is_dir() else []
+    files = (
+        sorted(p for p in folder.rglob("*") if p.suffix in {".py", ".jsonl"})
+        if folder.is_dir()
+        else []
+    )
     if not files:
-        raise ValueError(f"There is no work to export yet: {shown(folder)} is empty. Solve an exercise first.")
+        raise ValueError(
+            f"There is no work to export yet: {shown(folder)} is empty. Solve an exercise first."
+        )
     target = Path(to)
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
         for file in files:
             archive.write(file, file.relative_to(folder).as_posix())
-    say(Line("✓", "", f"{len(files)} files of your work are in `{target.name}`. `import_work(…)` brings them back."))
+    say(
+        Line(
+            "✓",
+            "",
+            f"{len(files)} files of your work are in `{target.name}`. `import_work(…)` brings them back.",
+        )
+    )
     if "google.colab" in sys.modules:
         importlib.import_module("google.colab.files").download(str(target))
     return target
@@ -247,12 +297,16 @@ def import_work(source: str | Path = "my_bumblebee_work.zip") -> list[str]:
     """
     path = Path(source)
     if not path.is_file():
-        raise ValueError(f"There is no file {path.name!r} here. Upload it beside the notebook, or give its path.")
+        raise ValueError(
+            f"There is no file {path.name!r} here. Upload it beside the notebook, or give its path."
+        )
     try:
         with zipfile.ZipFile(path) as archive:
             texts = {n: archive.read(n).decode() for n in archive.namelist() if _is_safe(n)}
     except (zipfile.BadZipFile, UnicodeDecodeError) as error:
-        raise ValueError(f"{path.name!r} is not an export of my_work ({error}). export_work() makes one.") from None
+        raise ValueError(
+            f"{path.name!r} is not an export of my_work ({error}). export_work() makes one."
+        ) from None
     by_file = {f"{e.family}/{e.piece}.py": e for e in map(find, names())}
     brought = []
     for name, text in texts.items():
@@ -269,7 +323,11 @@ def import_work(source: str | Path = "my_bumblebee_work.zip") -> list[str]:
             brought.append(exercise.name)
     _merge_journal(texts.get("journal.jsonl", ""))
     left = sorted(set(texts) - {"journal.jsonl"} - {f"{n.replace('.', '/')}.py" for n in brought})
-    foot = f"Left out, since they do not pass or have no exercise here: {', '.join(left)}." if left else ""
+    foot = (
+        f"Left out, since they do not pass or have no exercise here: {', '.join(left)}."
+        if left
+        else ""
+    )
     say(Line("✓", "", f"{len(brought)} pieces are yours again.", foot=foot))
     return brought
 

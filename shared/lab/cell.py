@@ -59,15 +59,21 @@ def placeholders(source: CellSource) -> list[int]:
     """Lines of the cell where a `...` still stands for code: alone, assigned, or returned."""
     found = []
     for node in ast.walk(source.node):
-        value = node.value if isinstance(node, (ast.Expr, ast.Assign, ast.AnnAssign, ast.Return)) else None
+        value = (
+            node.value
+            if isinstance(node, (ast.Expr, ast.Assign, ast.AnnAssign, ast.Return))
+            else None
+        )
         if isinstance(value, ast.Constant) and value.value is ...:
             found.append(node.lineno)
     return sorted(found)
 
 
 def is_stub(source: CellSource) -> bool:
-    """True where nothing was written: only docstrings, `...`, `pass`, `raise NotImplementedError`, super().__init__()."""
-    functions = [n for n in ast.walk(source.node) if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef))]
+    """True where nothing was written: docstrings, `...`, `pass`, `raise NotImplementedError`, super().__init__()."""
+    functions = [
+        n for n in ast.walk(source.node) if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef))
+    ]
     if isinstance(source.node, ast.ClassDef) and not functions:
         return all(_says_nothing(n) for n in source.node.body)
     return all(_says_nothing(n) for function in functions for n in function.body)
@@ -107,7 +113,7 @@ def _replace_unreadable(lines: list[str]) -> list[str]:
 
 
 class _CatchDefinitionErrors(ast.NodeTransformer):
-    """Wraps each decorated exercise in try … except, so that `class MLP(nn.Modul)` reports and does not stop the run."""
+    """Wraps each decorated exercise in try … except, so that `class MLP(nn.Modul)` reports and the run goes on."""
 
     def visit_Module(self, module: ast.Module) -> ast.Module:
         module.body = [self._wrap(node) for node in module.body]
@@ -117,15 +123,23 @@ class _CatchDefinitionErrors(ast.NodeTransformer):
         name = _exercise_name(node) if isinstance(node, Definition) else None
         if name is None:
             return node
-        report = ast.parse(f"{node.name} = exercise.broken({name!r}, __error, __error.__traceback__.tb_lineno)").body
-        handler = ast.ExceptHandler(type=ast.Name("Exception", ast.Load()), name="__error", body=report)
+        report = ast.parse(
+            f"{node.name} = exercise.broken({name!r}, __error, __error.__traceback__.tb_lineno)"
+        ).body
+        handler = ast.ExceptHandler(
+            type=ast.Name("Exception", ast.Load()), name="__error", body=report
+        )
         wrapped = ast.Try(body=[node], handlers=[handler], orelse=[], finalbody=[])
         return ast.copy_location(wrapped, node)
 
 
 def _exercise_name(node: Definition) -> str | None:
     for decorator in node.decorator_list:
-        if isinstance(decorator, ast.Call) and ast.unparse(decorator.func) == "exercise" and decorator.args:
+        if (
+            isinstance(decorator, ast.Call)
+            and ast.unparse(decorator.func) == "exercise"
+            and decorator.args
+        ):
             argument = decorator.args[0]
             if isinstance(argument, ast.Constant) and isinstance(argument.value, str):
                 return argument.value

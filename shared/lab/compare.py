@@ -23,7 +23,9 @@ class Difference:
     theirs: Any
 
 
-def difference(mine: Any, theirs: Any, rtol: float, atol: float, path: str = "") -> Difference | None:
+def difference(
+    mine: Any, theirs: Any, rtol: float, atol: float, path: str = ""
+) -> Difference | None:
     """The first place where `mine` differs from `theirs`, or None. `theirs` says what type is right.
 
     A plain number may stand for a 0-d tensor only where `theirs` is a plain number; lists and tuples are alike.
@@ -43,7 +45,10 @@ def difference(mine: Any, theirs: Any, rtol: float, atol: float, path: str = "")
             return Difference("type", path, mine, theirs)
         if len(mine) != len(theirs):
             return Difference("length", path, mine, theirs)
-        return _first(difference(a, b, rtol, atol, f"{path}[{i}]") for i, (a, b) in enumerate(zip(mine, theirs)))
+        return _first(
+            difference(a, b, rtol, atol, f"{path}[{i}]")
+            for i, (a, b) in enumerate(zip(mine, theirs))
+        )
     if isinstance(theirs, (int, float)) and not isinstance(theirs, bool):
         return _number_difference(mine, theirs, rtol, atol, path)
     if type(mine) is not type(theirs):
@@ -74,7 +79,9 @@ def _array_difference(
     return Difference("value" if finite.all() else "not finite", path, mine, theirs)
 
 
-def _mapping_difference(mine: Any, theirs: Mapping, rtol: float, atol: float, path: str) -> Difference | None:
+def _mapping_difference(
+    mine: Any, theirs: Mapping, rtol: float, atol: float, path: str
+) -> Difference | None:
     if not isinstance(mine, Mapping):
         return Difference("type", path, mine, theirs)
     if set(mine) != set(theirs):
@@ -82,12 +89,16 @@ def _mapping_difference(mine: Any, theirs: Mapping, rtol: float, atol: float, pa
     return _first(difference(mine[k], theirs[k], rtol, atol, f"{path}[{k!r}]") for k in theirs)
 
 
-def _number_difference(mine: Any, theirs: float, rtol: float, atol: float, path: str) -> Difference | None:
+def _number_difference(
+    mine: Any, theirs: float, rtol: float, atol: float, path: str
+) -> Difference | None:
     if isinstance(mine, (torch.Tensor, np.ndarray)) and mine.ndim == 0:
         mine = mine.item()
     if isinstance(mine, bool) or not isinstance(mine, (int, float, np.number)):
         return Difference("type", path, mine, theirs)
-    if math.isclose(mine, theirs, rel_tol=rtol, abs_tol=atol) or (math.isnan(mine) and math.isnan(theirs)):
+    if math.isclose(mine, theirs, rel_tol=rtol, abs_tol=atol) or (
+        math.isnan(mine) and math.isnan(theirs)
+    ):
         return None
     return Difference("value" if math.isfinite(mine) else "not finite", path, mine, theirs)
 

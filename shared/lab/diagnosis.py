@@ -62,7 +62,9 @@ def examine(exercise: Exercise, implementation: Any) -> Verdict:
             return _too_slow(verdict, case, inputs)
         theirs = _observe(case, number, exercise.reference, exercise.seconds)
         if theirs.raised:
-            raise RuntimeError(f"{exercise.name}: the reference itself fails on {case.proves!r}: {theirs.raised}")
+            raise RuntimeError(
+                f"{exercise.name}: the reference itself fails on {case.proves!r}: {theirs.raised}"
+            )
         failure = _compare(case, inputs, outcome, theirs)
         if failure:
             failures.append(failure)
@@ -110,7 +112,10 @@ def _compare(case: Case, inputs: Sequence[Any], mine: Outcome, theirs: Outcome) 
 
 
 def _explain(verdict: Verdict, failures: list[_Failure], mine: list[Outcome]) -> None:
-    shown = min(failures, key=lambda f: size(f.inputs))
+    # Cases go from small to large: the first that a person can read, else the smallest.
+    shown = next(
+        (f for f in failures if size(f.inputs) <= 16), min(failures, key=lambda f: size(f.inputs))
+    )
     verdict.mistake = _matching_mistake(verdict.exercise, failures, mine)
     if verdict.mistake:
         verdict.why, verdict.section = verdict.mistake.why, verdict.mistake.section
@@ -119,7 +124,9 @@ def _explain(verdict: Verdict, failures: list[_Failure], mine: list[Outcome]) ->
     verdict.beside = _side_by_side(verdict.exercise, shown)
 
 
-def _matching_mistake(exercise: Exercise, failures: list[_Failure], mine: list[Outcome]) -> Mistake | None:
+def _matching_mistake(
+    exercise: Exercise, failures: list[_Failure], mine: list[Outcome]
+) -> Mistake | None:
     """The known mistake that gives the answer's outputs on every case; else one that does wherever the answer is
     wrong without raising (the answer may have a second flaw, which shows when the first is mended)."""
     failing = [i for i, case in enumerate(exercise.cases) if any(f.case is case for f in failures)]
@@ -177,7 +184,9 @@ def _property(exercise: Exercise, failure: _Failure) -> str:
     if found.kind == "not finite":
         return failure.case.says or f"{what} holds nan or inf where it must be a finite number."
     return (
-        _relation(what, found) or failure.case.says or f"{what} differs from what is expected ({failure.case.proves})."
+        _relation(what, found)
+        or failure.case.says
+        or f"{what} differs from what is expected ({failure.case.proves})."
     )
 
 
@@ -246,7 +255,7 @@ def _side_by_side(exercise: Exercise, failure: _Failure) -> list[tuple[str, str]
     rows = _input_rows(exercise, failure.case, failure.inputs)
     if failure.mine.raised:
         expected = brief(failure.theirs.value["output"])
-        return rows + [("yours", str(failure.mine.raised)), ("expected", expected)]
+        return [*rows, ("yours", str(failure.mine.raised)), ("expected", expected)]
     found = failure.difference
     assert found is not None
     if found.path.startswith("['changed']"):
@@ -254,7 +263,7 @@ def _side_by_side(exercise: Exercise, failure: _Failure) -> list[tuple[str, str]
     what = _what(exercise, failure.case, found.path)
     label = "" if what == "the output" else f"{what.removeprefix('the ')}: "
     where, mine, theirs = _first_entry(found)
-    return rows + [("yours", f"{label}{mine}{where}"), ("expected", f"{label}{theirs}{where}")]
+    return [*rows, ("yours", f"{label}{mine}{where}"), ("expected", f"{label}{theirs}{where}")]
 
 
 def _first_entry(found: Difference) -> tuple[str, str, str]:

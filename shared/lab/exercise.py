@@ -43,8 +43,8 @@ def _judge(spec: Exercise, answer: Any, frame: FrameType) -> Any:
         return hand_out(spec.name, answer)
     unfinished = cell.placeholders(source) if source is not None else []
     if unfinished:
-        lines = ", ".join(map(str, unfinished))
-        say(Line("○", spec.name, f"not finished: line {lines} of the cell is still `...`; {_stand_in(spec)}."))
+        still = f"line {unfinished[0]} of the cell is" if len(unfinished) == 1 else "some lines are"
+        say(Line("○", spec.name, f"not finished: {still} still `...`; {_stand_in(spec)}."))
     else:
         mistake = verdict.mistake.name if verdict.mistake else None
         journal.note("exercise", name=spec.name, outcome="wrong", mistake=mistake)
@@ -52,7 +52,9 @@ def _judge(spec: Exercise, answer: Any, frame: FrameType) -> Any:
     return part(spec.name)
 
 
-def _keep(spec: Exercise, answer: Any, source: cell.CellSource | None, frame: FrameType) -> tuple[str, str]:
+def _keep(
+    spec: Exercise, answer: Any, source: cell.CellSource | None, frame: FrameType
+) -> tuple[str, str]:
     """Writes a passing answer to `my_work/`: how the ✓ line ends, and what to mend where it could not be kept."""
     if source is None:
         return "", "Its source could not be read, so it lives only in this notebook."
@@ -61,7 +63,10 @@ def _keep(spec: Exercise, answer: Any, source: cell.CellSource | None, frame: Fr
     except NotCarried as error:
         return "", f"It works here but cannot be carried to later weeks: {error}."
     except OSError as error:
-        return "", f"`my_work/` cannot be written ({error.strerror or error}): it lives until this kernel stops."
+        return (
+            "",
+            f"`my_work/` cannot be written ({error.strerror or error}): it lives until this kernel stops.",
+        )
     return f"Kept in `{shown(path)}`.", ""
 
 
@@ -84,7 +89,11 @@ def _printed(verdict: Verdict) -> list[tuple[str, str]]:
 
 
 def _stand_in(spec: Exercise) -> str:
-    return "your last passing version stands in" if whose(spec.name) == "yours" else "the reference stands in"
+    return (
+        "your last passing version stands in"
+        if whose(spec.name) == "yours"
+        else "the reference stands in"
+    )
 
 
 def _broken(name: str, error: BaseException, line: int | None = None, text: str = "") -> Any:
@@ -108,7 +117,11 @@ def hint(name: str) -> None:
     step = _hints_given.get(name, 0) % len(spec.hints)
     _hints_given[name] = step + 1
     journal.note("hint", name=name, step=step + 1)
-    after = "Run it again for the next." if step + 1 < len(spec.hints) else f'`solution("{name}")` shows the whole.'
+    after = (
+        "Run it again for the next."
+        if step + 1 < len(spec.hints)
+        else f'`solution("{name}")` shows the whole.'
+    )
     say(Line("?", name, f"hint {step + 1} of {len(spec.hints)}. {spec.hints[step]}", foot=after))
 
 

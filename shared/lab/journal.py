@@ -19,7 +19,10 @@ def path() -> Path:
 
 def note(kind: str, **facts: Any) -> bool:
     """Appends one event, with the time. Returns False, and loses only this event, where it cannot be written."""
-    return append({"time": datetime.datetime.now().astimezone().isoformat(timespec="seconds"), "kind": kind} | facts)
+    return append(
+        {"time": datetime.datetime.now().astimezone().isoformat(timespec="seconds"), "kind": kind}
+        | facts
+    )
 
 
 def append(event: dict[str, Any]) -> bool:
@@ -31,10 +34,16 @@ def append(event: dict[str, Any]) -> bool:
             file.seek(0, 2)
             if file.tell() > 0:
                 file.seek(-1, 2)
-                unfinished = file.read(1) != b"\n"  # the last writer was killed: start on a line of our own
+                unfinished = (
+                    file.read(1) != b"\n"
+                )  # the last writer was killed: start on a line of our own
             else:
                 unfinished = False
-            file.write((b"\n" if unfinished else b"") + json.dumps(event, ensure_ascii=False).encode() + b"\n")
+            file.write(
+                (b"\n" if unfinished else b"")
+                + json.dumps(event, ensure_ascii=False).encode()
+                + b"\n"
+            )
         return True
     except OSError:
         return False

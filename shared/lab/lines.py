@@ -5,12 +5,13 @@ import sys
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 _COLOURS = {"✓": "#009E73", "✗": "#D55E00", "○": "#8A8A8A", "?": "#0072B2", "·": "#8A8A8A"}
 _WIDTH = 100
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Line:
     """A mark (✓ ✗ ○ ? ·), a name, a sentence, rows of (label, text) in a fixed-width font, and a last line."""
 
@@ -21,11 +22,17 @@ class Line:
     foot: str = ""
 
     def __str__(self) -> str:
-        head = f"{self.mark} {self.name}: {self.sentence}" if self.name else f"{self.mark} {self.sentence}"
+        head = (
+            f"{self.mark} {self.name}: {self.sentence}"
+            if self.name
+            else f"{self.mark} {self.sentence}"
+        )
         parts = textwrap.wrap(head, _WIDTH, subsequent_indent="  ")
         parts += [f"    {label:<10}{text}" for label, text in self.rows]
         parts += textwrap.wrap(self.foot, _WIDTH, initial_indent="  ", subsequent_indent="  ")
         return "\n".join(parts)
+
+    __repr__ = __str__  # what a notebook keeps beside the HTML
 
     def _repr_html_(self) -> str:
         colour = _COLOURS.get(self.mark, "#8A8A8A")
@@ -38,7 +45,11 @@ class Line:
             for label, text in self.rows
         )
         table = f'<table style="margin:.3em 0 .2em 1.6em;border:0">{cells}</table>' if cells else ""
-        foot = f'<div style="margin-left:1.6em;opacity:.75">{_code(self.foot)}</div>' if self.foot else ""
+        foot = (
+            f'<div style="margin-left:1.6em;opacity:.75">{_code(self.foot)}</div>'
+            if self.foot
+            else ""
+        )
         return f'<div style="border-left:4px solid {colour};padding:.25em .8em;margin:.2em 0">{head}{table}{foot}</div>'
 
 
@@ -53,7 +64,7 @@ def in_notebook() -> bool:
     return shell() is not None and hasattr(shell(), "kernel")
 
 
-def shell():
+def shell() -> Any:
     """The IPython shell that runs this code, or None."""
     if "IPython" not in sys.modules:
         return None
@@ -62,8 +73,8 @@ def shell():
     return get_ipython()
 
 
-def say(line: Line) -> None:
-    """Shows a line: as a box in a notebook, as text elsewhere (in ASCII where the terminal knows no more)."""
+def say(line: Any) -> None:
+    """Shows a Line, or anything with text and HTML of its own: as a box in a notebook, as text elsewhere."""
     if in_notebook():
         from IPython.display import display
 
@@ -71,9 +82,11 @@ def say(line: Line) -> None:
         return
     text = str(line)
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-    try:
+    try:  # an old Windows terminal knows no ✓
         text.encode(encoding)
     except UnicodeEncodeError:
-        text = text.translate({ord("✓"): "ok", ord("✗"): "x", ord("○"): "o", ord("·"): "-", ord("…"): "..."})
+        text = text.translate(
+            {ord("✓"): "ok", ord("✗"): "x", ord("○"): "o", ord("·"): "-", ord("…"): "..."}
+        )
         text = text.encode(encoding, "replace").decode(encoding)
     print(text)

@@ -1,4 +1,4 @@
-"""Runs code we did not write: with a time limit, with its prints caught, and without moving the notebook's random state.
+"""Runs code we did not write: with a time limit, its prints caught, and the notebook's random state left alone.
 
 The time limit works on every platform: the code runs in a thread of its own, and when its time is up an exception is
 raised inside that thread. Code that never comes back to Python (one endless C call) is left behind as a daemon.
@@ -33,7 +33,10 @@ class Raised:
     line: str = ""
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Raised) and (self.type, self.message) == (other.type, other.message)
+        return isinstance(other, Raised) and (self.type, self.message) == (
+            other.type,
+            other.message,
+        )
 
     def __str__(self) -> str:
         where = f"  (at: {self.line})" if self.line else ""
@@ -89,7 +92,9 @@ def run_limited(work: Callable[[], Any], seconds: float) -> Outcome:
 
     thread = threading.Thread(target=body, daemon=True, name="exercise")
     with contextlib.redirect_stdout(printed), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the verdict speaks, not a library's warning about what it already names
+        warnings.simplefilter(
+            "ignore"
+        )  # the verdict speaks, not a library's warning about what it already names
         thread.start()
         try:
             thread.join(seconds)
@@ -107,9 +112,17 @@ def run_limited(work: Callable[[], Any], seconds: float) -> Outcome:
 
 def describe(error: BaseException) -> Raised:
     """An exception as data: type, first line of its message, and the last line of learner's code it passed through."""
-    lines = [frame.line for frame in traceback.extract_tb(error.__traceback__) if _is_learners(frame.filename)]
+    lines = [
+        frame.line
+        for frame in traceback.extract_tb(error.__traceback__)
+        if _is_learners(frame.filename)
+    ]
     message = str(error).strip().splitlines()
-    return Raised(type(error).__name__, message[0] if message else "", lines[-1] if lines and lines[-1] else "")
+    return Raised(
+        type(error).__name__,
+        message[0] if message else "",
+        lines[-1] if lines and lines[-1] else "",
+    )
 
 
 def _is_learners(filename: str) -> bool:
@@ -120,7 +133,9 @@ def _is_learners(filename: str) -> bool:
 def _stop(thread: threading.Thread) -> None:
     """Raises TookTooLong inside the thread, several times, since code may catch it; gives up after half a second."""
     for _ in range(10):
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident or 0), ctypes.py_object(TookTooLong))
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(
+            ctypes.c_ulong(thread.ident or 0), ctypes.py_object(TookTooLong)
+        )
         thread.join(0.05)
         if not thread.is_alive():
             return

@@ -2,20 +2,24 @@
 
 import os
 import random
+import sys
 import types
-import warnings
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
+from tqdm import tqdm
 
 from shared.lab.cell import protect_exercise_cells
+from shared.lab.colab import install_missing
 from shared.lab.figures import use_style
 from shared.lab.lines import Line, say, shell
 
 PROFILES = ("smoke", "laptop", "gpu")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -35,10 +39,17 @@ class Lab:
         """
         for row, values in rows.items():
             if len(values) != len(PROFILES):
-                raise ValueError(f"{row}={values!r} must hold {len(PROFILES)} values, one for each of {PROFILES}.")
+                raise ValueError(
+                    f"{row}={values!r} must hold {len(PROFILES)} values, one for each of {PROFILES}."
+                )
         say(_Budgets(self.profile, rows))
         column = PROFILES.index(self.profile)
         return types.SimpleNamespace(**{row: values[column] for row, values in rows.items()})
+
+    def track(self, items: Iterable[T], what: str = "") -> Iterable[T]:
+        """Goes through items under a progress bar with the time that is left. It can be interrupted like any loop."""
+        # On stdout: what stands on stderr is shown on red, like an error.
+        return tqdm(items, desc=what, file=sys.stdout, ncols=88, mininterval=0.3, leave=True)
 
     def seed_everything(self, offset: int = 0) -> torch.Generator:
         """Seeds Python, NumPy and torch with the notebook's seed + offset; returns a seeded generator of its own."""
@@ -58,14 +69,22 @@ def open_lab(name: str, seed: int = 1) -> Lab:
     lab = Lab(name, _profile(device), device, seed, _data_root())
     lab.seed_everything()
     use_style()
-    # Progress bars fall back to text where ipywidgets is missing; the notice says nothing a learner can use.
-    warnings.filterwarnings("ignore", message="IProgress not found")
+    if "google.colab" in sys.modules:
+        install_missing()
     ipython = shell()
     if ipython is not None:
         protect_exercise_cells(ipython)
-    data = "BUMBLEBEE_DATA" if lab.data_root else ("stand-ins, offline" if _offline() else "download, else stand-ins")
+    data = (
+        "BUMBLEBEE_DATA"
+        if lab.data_root
+        else ("stand-ins, offline" if _offline() else "download, else stand-ins")
+    )
     say(
-        Line("·", "", f"Bumblebee {name} · profile {lab.profile} · {_device_name(device)} · data: {data} · seed {seed}")
+        Line(
+            "·",
+            "",
+            f"Bumblebee {name} · profile {lab.profile} · {_device_name(device)} · data: {data} · seed {seed}",
+        )
     )
     return lab
 
@@ -73,7 +92,9 @@ def open_lab(name: str, seed: int = 1) -> Lab:
 def _profile(device: torch.device) -> str:
     asked = os.environ.get("BUMBLEBEE_PROFILE", "").strip().lower()
     if asked and asked not in PROFILES:
-        raise ValueError(f"BUMBLEBEE_PROFILE is {asked!r}; it must be one of {', '.join(PROFILES)}, or not set.")
+        raise ValueError(
+            f"BUMBLEBEE_PROFILE is {asked!r}; it must be one of {', '.join(PROFILES)}, or not set."
+        )
     return asked or ("gpu" if device.type == "cuda" else "laptop")
 
 
@@ -95,7 +116,9 @@ def _data_root() -> Path | None:
     if not folder:
         return None
     if not Path(folder).is_dir():
-        raise ValueError(f"BUMBLEBEE_DATA is {folder!r}, which is no folder here. Mend the path, or unset it.")
+        raise ValueError(
+            f"BUMBLEBEE_DATA is {folder!r}, which is no folder here. Mend the path, or unset it."
+        )
     return Path(folder)
 
 
@@ -103,21 +126,23 @@ def _offline() -> bool:
     return os.environ.get("BUMBLEBEE_OFFLINE", "") not in ("", "0")
 
 
-class _Budgets(Line):
+class _Budgets:
     """The table of budgets, with the active profile's column in bold."""
 
     def __init__(self, profile: str, rows: dict[str, tuple[Any, Any, Any]]) -> None:
-        super().__init__("·", "", "", ())
-        object.__setattr__(self, "table", [("", *PROFILES), *((_words(k), *map(_number, v)) for k, v in rows.items())])
-        object.__setattr__(self, "active", PROFILES.index(profile) + 1)
-
-    def __str__(self) -> str:
-        widths = [max(len(row[i]) for row in self.table) for i in range(len(PROFILES) + 1)]
-        marked = [
-            (*(f"[{c}]" if r == 0 and i == self.active else c for i, c in enumerate(row)),)
-            for r, row in enumerate(self.table)
+        self.table = [
+            ("", *PROFILES),
+            *((name.replace("_", " "), *map(_number, v)) for name, v in rows.items()),
         ]
-        return "\n".join("  ".join(c.ljust(w + 2) for c, w in zip(row, widths, strict=True)).rstrip() for row in marked)
+        self.active = PROFILES.index(profile) + 1
+
+    def __repr__(self) -> str:
+        head = [f"[{text}]" if i == self.active else text for i, text in enumerate(self.table[0])]
+        rows = [head, *self.table[1:]]
+        widths = [max(len(row[i]) for row in rows) + 2 for i in range(len(head))]
+        return "\n".join(
+            "".join(t.ljust(w) for t, w in zip(row, widths, strict=True)).rstrip() for row in rows
+        )
 
     def _repr_html_(self) -> str:
         def cell(row: int, i: int, text: str) -> str:
@@ -126,15 +151,11 @@ class _Budgets(Line):
             tag = "th" if row == 0 else "td"
             return f'<{tag} style="text-align:left;font-weight:{weight}{faded}">{text}</{tag}>'
 
-        rows = "".join(
-            "<tr>" + "".join(cell(r, i, text) for i, text in enumerate(row)) + "</tr>"
+        lines = (
+            "".join(cell(r, i, text) for i, text in enumerate(row))
             for r, row in enumerate(self.table)
         )
-        return f"<table>{rows}</table>"
-
-
-def _words(name: str) -> str:
-    return name.replace("_", " ")
+        return f"<table>{''.join(f'<tr>{line}</tr>' for line in lines)}</table>"
 
 
 def _number(value: Any) -> str:

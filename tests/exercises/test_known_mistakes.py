@@ -38,4 +38,6 @@ def test_exercise_is_complete(exercise):
     for mistake in exercise.mistakes:
         assert mistake.section, f"{mistake.name} points to no section"
         assert mistake.why.endswith("."), f"{mistake.name}: a sentence ends in a full stop"
-        assert 30 <= len(mistake.why) <= 260, f"{mistake.name}: one sentence, not {len(mistake.why)} characters"
+        assert 30 <= len(mistake.why) <= 260, (
+            f"{mistake.name}: one sentence, not {len(mistake.why)} characters"
+        )

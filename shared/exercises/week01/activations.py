@@ -26,8 +26,18 @@ def _cases(far_derivative: float) -> tuple[Case, ...]:
         ),
         Case("derivative", lambda: [torch.tensor([-far_derivative, far_derivative]), True]),
         Case("any shape", lambda: [torch.randn(2, 3, 1)]),
-        Case("float64 kept", lambda: [torch.linspace(-3, 3, 5, dtype=torch.float64)], rtol=1e-12, atol=1e-12),
-        Case("float64 kept", lambda: [torch.linspace(-3, 3, 5, dtype=torch.float64), True], rtol=1e-12, atol=1e-12),
+        Case(
+            "float64 kept",
+            lambda: [torch.linspace(-3, 3, 5, dtype=torch.float64)],
+            rtol=1e-12,
+            atol=1e-12,
+        ),
+        Case(
+            "float64 kept",
+            lambda: [torch.linspace(-3, 3, 5, dtype=torch.float64), True],
+            rtol=1e-12,
+            atol=1e-12,
+        ),
     )
 
 
@@ -129,8 +139,8 @@ SIGMOID = Exercise(
         ),
     ),
     hints=(
-        "What should come out for x = 0, for a very large x, for a very negative x? Which of e^x and e^-x vanishes when?",
-        "torch.exp works on every element at once. Keep σ(x) in a variable: its derivative needs nothing but that value.",
+        "What should come out for x = 0, for a very large x, for a very negative x? Which of e^x and e^-x vanishes?",
+        "torch.exp works on every element at once. Keep σ(x) in a variable: its derivative needs only that value.",
         "value = 1 / (1 + torch.exp(-x)); then return value * (1 - value) if derivative, else value.",
     ),
     alternatives=(_sigmoid_by_torch,),
@@ -149,7 +159,9 @@ def relu_that_keeps_the_negative_side(x, derivative=False):
 
 
 def relu_with_a_leak(x, derivative=False):
-    return torch.where(x > 0, 1.0, 0.01).to(x.dtype) if derivative else torch.where(x > 0, x, 0.01 * x)
+    return (
+        torch.where(x > 0, 1.0, 0.01).to(x.dtype) if derivative else torch.where(x > 0, x, 0.01 * x)
+    )
 
 
 def relu_that_ignores_derivative(x, derivative=False):
@@ -344,5 +356,3 @@ TANH = Exercise(
     ),
     alternatives=(_tanh_by_torch, _tanh_by_our_sigmoid),
 )
-
-EXERCISES = (SIGMOID, RELU, TANH)

@@ -1,5 +1,7 @@
 """`mlp.linear` and `mlp.MLP`: cases, known mistakes, hints."""
 
+import itertools
+
 import torch
 from torch import nn
 
@@ -55,15 +57,29 @@ LINEAR = Exercise(
         # Square first: there a forgotten transpose gives wrong numbers instead of an error about shapes.
         Case(
             "values",
-            lambda: [torch.tensor([[1.0, 2.0]]), torch.tensor([[1.0, 10.0], [3.0, -1.0]]), torch.tensor([0.5, -0.5])],
+            lambda: [
+                torch.tensor([[1.0, 2.0]]),
+                torch.tensor([[1.0, 10.0], [3.0, -1.0]]),
+                torch.tensor([0.5, -0.5]),
+            ],
         ),
         Case("shapes", lambda: [torch.randn(4, 3), torch.randn(2, 3), torch.randn(2)]),
-        Case("gradients", lambda: [torch.randn(4, 3), torch.randn(2, 3), torch.randn(2)], run=call_with_gradients),
+        Case(
+            "gradients",
+            lambda: [torch.randn(4, 3), torch.randn(2, 3), torch.randn(2)],
+            run=call_with_gradients,
+        ),
         Case("one example", lambda: [torch.randn(3), torch.randn(2, 3), torch.randn(2)]),
-        Case("leading dimensions", lambda: [torch.randn(2, 5, 3), torch.randn(4, 3), torch.randn(4)]),
+        Case(
+            "leading dimensions", lambda: [torch.randn(2, 5, 3), torch.randn(4, 3), torch.randn(4)]
+        ),
         Case(
             "float64 kept",
-            lambda: [torch.randn(2, 3).double(), torch.randn(3, 3).double(), torch.randn(3).double()],
+            lambda: [
+                torch.randn(2, 3).double(),
+                torch.randn(3, 3).double(),
+                torch.randn(3).double(),
+            ],
             rtol=1e-12,
             atol=1e-12,
         ),
@@ -75,7 +91,11 @@ LINEAR = Exercise(
             LAYER,
         ),
         Mistake(linear_without_bias, "the bias is not added: y = x Wᵀ + b.", LAYER),
-        Mistake(linear_that_subtracts_the_bias, "the bias is subtracted; it is added: y = x Wᵀ + b.", LAYER),
+        Mistake(
+            linear_that_subtracts_the_bias,
+            "the bias is subtracted; it is added: y = x Wᵀ + b.",
+            LAYER,
+        ),
         Mistake(
             linear_elementwise,
             "* multiplies element by element; a neuron sums its products, which is the matrix product @.",
@@ -140,7 +160,10 @@ def _first_weights(implementation, sizes):
     torch.manual_seed(0)
     first = max(implementation(sizes).parameters(), key=lambda p: p.numel()).detach()
     scaled = first.abs().max().item() * sizes[0] ** 0.5
-    return {"weights differ from each other": bool(first.std() > 0), "about 1/√d_in": bool(0.9 < scaled <= 1.0)}
+    return {
+        "weights differ from each other": bool(first.std() > 0),
+        "about 1/√d_in": bool(0.9 < scaled <= 1.0),
+    }
 
 
 def _two_networks(implementation, sizes):
@@ -221,7 +244,7 @@ class MLPWithoutSuper(nn.Module):
 class _MLPOfModules(nn.Module):
     def __init__(self, sizes, activation=torch.relu):
         super().__init__()
-        self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in zip(sizes, sizes[1:], strict=False))
+        self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in itertools.pairwise(sizes))
         self.activation = activation
 
     def forward(self, x):
@@ -239,7 +262,9 @@ MLP = Exercise(
         Case("parameters", lambda: [(2, 3, 1)], run=_shapes),
         Case("values", lambda: [(2, 3, 1), torch.tensor([[1.0, -2.0]])], run=_outputs),
         Case("values", lambda: [(3, 4, 5, 2), torch.randn(6, 3)], run=_outputs),
-        Case("the activation given", lambda: [(2, 3, 1), torch.randn(4, 2), torch.tanh], run=_outputs),
+        Case(
+            "the activation given", lambda: [(2, 3, 1), torch.randn(4, 2), torch.tanh], run=_outputs
+        ),
         Case("a single layer", lambda: [(3, 2), torch.randn(4, 3)], run=_outputs),
         Case("gradients", lambda: [(2, 3, 1), torch.randn(5, 2)], run=_gradients, rtol=1e-4),
         Case("random start", lambda: [(64, 100, 10)], run=_first_weights),
@@ -310,5 +335,3 @@ MLP = Exercise(
     ),
     alternatives=(_MLPOfModules,),
 )
-
-EXERCISES = (LINEAR, MLP)

@@ -51,7 +51,9 @@ def bce_with_targets_swapped(logits, targets):
 
 
 def bce_in_bits(logits, targets):
-    return F.binary_cross_entropy_with_logits(logits, targets) / torch.log(torch.tensor(2.0, dtype=logits.dtype))
+    return F.binary_cross_entropy_with_logits(logits, targets) / torch.log(
+        torch.tensor(2.0, dtype=logits.dtype)
+    )
 
 
 def bce_of_squared_errors(logits, targets):
@@ -100,7 +102,10 @@ BINARY_CROSS_ENTROPY = Exercise(
         ),
         Case(
             "small losses",
-            lambda: [torch.tensor([12.0], dtype=torch.float64), torch.tensor([1.0], dtype=torch.float64)],
+            lambda: [
+                torch.tensor([12.0], dtype=torch.float64),
+                torch.tensor([1.0], dtype=torch.float64),
+            ],
             rtol=1e-9,
             atol=0,
         ),
@@ -124,8 +129,16 @@ BINARY_CROSS_ENTROPY = Exercise(
             "network is most wrong: start from the logits instead.",
             LOSS,
         ),
-        Mistake(bce_summed, "the losses are summed: take the mean, so that batch size does not change the step.", LOSS),
-        Mistake(bce_for_each_example, "it returns one loss for each example: take their mean, a single number.", LOSS),
+        Mistake(
+            bce_summed,
+            "the losses are summed: take the mean, so that batch size does not change the step.",
+            LOSS,
+        ),
+        Mistake(
+            bce_for_each_example,
+            "it returns one loss for each example: take their mean, a single number.",
+            LOSS,
+        ),
         Mistake(
             bce_with_the_sign_flipped,
             "the minus in front is missing (or doubled): a log of a probability is negative, and a loss is not.",
@@ -141,7 +154,11 @@ BINARY_CROSS_ENTROPY = Exercise(
             "the roles of 0 and 1 are swapped: y goes with log p, and 1 - y with log(1 - p).",
             LOSS,
         ),
-        Mistake(bce_in_bits, "that is in bits (log base 2): the course, like torch, counts in nats (torch.log).", LOSS),
+        Mistake(
+            bce_in_bits,
+            "that is in bits (log base 2): the course, like torch, counts in nats (torch.log).",
+            LOSS,
+        ),
         Mistake(
             bce_of_squared_errors,
             "that is the mean squared error of the probabilities: cross-entropy takes their logarithms.",
@@ -154,9 +171,9 @@ BINARY_CROSS_ENTROPY = Exercise(
         ),
     ),
     hints=(
-        "What is log(σ(-1000)) when σ(-1000) has already been rounded to 0? Can the logarithm be taken before rounding?",
+        "What is log(σ(-1000)) when σ(-1000) has been rounded to 0? Can the logarithm be taken before rounding?",
         "-log σ(z) = log(1 + e^-z), and for negative z that is -z + log(1 + e^z). One formula for both signs uses |z|.",
-        "loss = torch.clamp(logits, min=0) - logits * targets + torch.log1p(torch.exp(-logits.abs())); return its mean.",
+        "torch.clamp(logits, min=0) - logits * targets + torch.log1p(torch.exp(-logits.abs())), then its mean.",
     ),
     alternatives=(_bce_by_softplus, _bce_by_logsigmoid, F.binary_cross_entropy_with_logits),
 )
@@ -269,7 +286,9 @@ SGD_STEP = Exercise(
             "the step goes uphill: the gradient points to where the loss grows, so subtract it.",
             STEP,
         ),
-        Mistake(sgd_step_without_lr, "the learning rate is not used: subtract lr * gradient.", STEP),
+        Mistake(
+            sgd_step_without_lr, "the learning rate is not used: subtract lr * gradient.", STEP
+        ),
         Mistake(
             sgd_step_on_a_copy,
             "parameter = parameter - … makes a new tensor and leaves the network's own as it was: change it in place "
@@ -287,7 +306,9 @@ SGD_STEP = Exercise(
             "the old value is lost: the step is subtracted FROM the parameter, it does not replace it.",
             STEP,
         ),
-        Mistake(sgd_step_by_division, "the gradient is divided by the learning rate; multiply it.", STEP),
+        Mistake(
+            sgd_step_by_division, "the gradient is divided by the learning rate; multiply it.", STEP
+        ),
         Mistake(
             sgd_step_of_the_first_only,
             "only the first parameter moves: a return (or break) inside the loop ends it too early.",
@@ -351,7 +372,9 @@ def backward_with_the_sigmoids_slope_twice(x, targets, w1, b1, w2, b2):
 
 def backward_without_the_activations_slope(x, targets, w1, b1, w2, b2):
     _, hidden, logits = _forward(x, w1, b1, w2, b2)
-    return _gradients_from(x, (torch.sigmoid(logits) - targets) / len(x), hidden, w2, torch.ones_like(hidden))
+    return _gradients_from(
+        x, (torch.sigmoid(logits) - targets) / len(x), hidden, w2, torch.ones_like(hidden)
+    )
 
 
 def backward_with_the_slope_at_the_wrong_place(x, targets, w1, b1, w2, b2):
@@ -410,7 +433,9 @@ BACKWARD = Exercise(
         Case("one example", lambda: _network(1, 2, 2)),
         Case("a batch", lambda: _network(5, 2, 3)),
         Case("other sizes", lambda: _network(7, 4, 6)),
-        Case("float64 kept", lambda: [t.double() for t in _network(3, 2, 4)], rtol=1e-10, atol=1e-12),
+        Case(
+            "float64 kept", lambda: [t.double() for t in _network(3, 2, 4)], rtol=1e-10, atol=1e-12
+        ),
     ),
     mistakes=(
         Mistake(
@@ -466,13 +491,11 @@ BACKWARD = Exercise(
         ),
     ),
     hints=(
-        "Write the forward pass with a name for each intermediate. If the loss changes by d_logits for each unit of the "
-        "logits, how much for each unit of w2? Of hidden? What shapes must come out?",
+        "Write the forward pass with a name for each intermediate. If the loss changes by d_logits for each unit of "
+        "the logits, how much for each unit of w2? Of hidden? What shapes must come out?",
         "For a layer y = x Wᵀ + b with error d_y: d_W = d_yᵀ x, d_b = d_y summed over examples, d_x = d_y W. Through "
         "tanh: multiply by its slope at what went in. The first error is (σ(z) - y) / n.",
         "d_logits = (sigmoid(logits) - targets) / len(x); d_before = (d_logits @ w2) * tanh(before, derivative=True)",
     ),
     alternatives=(_backward_by_autograd,),
 )
-
-EXERCISES = (BINARY_CROSS_ENTROPY, SGD_STEP, BACKWARD)

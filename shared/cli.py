@@ -1,0 +1,159 @@
+"""The command `bumblebee`: quizzes, progress, data, grading, and notebooks that are run and made ready to commit."""
+
+import csv
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, help=__doc__, rich_markup_mode="markdown"
+)
+work = typer.Typer(
+    no_args_is_help=True, help="Your own work: pack it into one file, or bring it back."
+)
+app.add_typer(work, name="work")
+console = Console()
+
+
+@app.command()
+def quiz(
+    which: Annotated[str, typer.Argument(help="a week (1 to 9), or a review by name")],
+    again: Annotated[bool, typer.Option("--again", help="ask all questions afresh")] = False,
+) -> None:
+    """Takes a quiz here; missed questions come back, and an interrupted quiz goes on where it stopped."""
+    from shared.lab import quiz_terminal
+
+    quiz_terminal.run(which, again, console)
+
+
+@app.command()
+def progress(
+    week: Annotated[int | None, typer.Argument(help="one week only")] = None,
+    sure: Annotated[
+        tuple[str, int] | None,
+        typer.Option("--sure", metavar="PIECE 1-5", help="note how sure you are of a piece"),
+    ] = None,
+    notes: Annotated[str, typer.Option(help="a word of your own, with --sure")] = "",
+) -> None:
+    """Shows what is done: each exercise and quiz, when, after how many tries, and how sure you are."""
+    from shared.lab import progress_table as done
+
+    if sure:
+        done.set_confidence(sure[0], sure[1], notes)
+    rows = [row for row in done.rows() if week is None or row.week == week]
+    table = Table("week", "piece", "status", "date", "tries", "confidence", "notes")
+    for row in rows:
+        table.add_row(str(row.week), row.piece, row.status, row.date, str(row.tries or ""),
+                      str(row.confidence or ""), row.notes or row.detail)  # fmt: skip
+    console.print(table)
+
+
+@app.command()
+def grade(
+    notebooks: Annotated[list[Path], typer.Argument(help="notebooks, as handed in")],
+    seconds: Annotated[float, typer.Option(help="the time that a notebook gets")] = 60.0,
+    to: Annotated[
+        Path | None, typer.Option("--csv", help="also write the table to this file")
+    ] = None,
+) -> None:
+    """Grades a class: which exercises pass in each notebook, judged in a process of its own."""
+    from shared.lab.grade import as_rows
+    from shared.lab.grade import grade as judge
+
+    grades, unreadable = [], False
+    for path in notebooks:
+        try:
+            grades += judge(path, seconds)
+        except ValueError as error:
+            console.print(f"[red]{error}[/]")
+            unreadable = True
+    table = Table("notebook", "exercise", "outcome", "why")
+    colours = {"passed": "green", "not attempted": "dim"}
+    for one in grades:
+        table.add_row(
+            one.notebook,
+            one.exercise,
+            f"[{colours.get(one.outcome, 'red')}]{one.outcome}[/]",
+            one.why,
+        )
+    console.print(table)
+    for path in notebooks:
+        own = [g for g in grades if g.notebook == path.name]
+        if own:
+            console.print(
+                f"{path.name}: {sum(g.outcome == 'passed' for g in own)} of {len(own)} passed"
+            )
+    if to and grades:
+        with open(to, "w", encoding="utf-8", newline="") as file:
+            writer = csv.DictWriter(file, list(as_rows(grades)[0]))
+            writer.writeheader()
+            writer.writerows(as_rows(grades))
+    if unreadable:
+        raise typer.Exit(1)
+
+
+@app.command()
+def publish(
+    notebooks: Annotated[
+        list[Path] | None, typer.Argument(help="notebooks; without any, all of the course")
+    ] = None,
+    profile: Annotated[str, typer.Option(help="smoke, laptop or gpu")] = "laptop",
+) -> None:
+    """Runs notebooks from top to bottom with nothing attempted, and writes them back ready to commit."""
+    from shared.lab.files import course_root
+    from shared.lab.publish import publish as publish_one
+
+    found = notebooks or sorted(course_root().glob("week*/*.ipynb"))
+    wanting = False
+    for path in found:
+        complaints = publish_one(path.resolve(), profile)
+        wanting |= bool(complaints)
+        console.print(f"{path.parent.name}/{path.name}: " + ("; ".join(complaints) or "ready"))
+    if wanting:
+        raise typer.Exit(1)
+
+
+@work.command("export")
+def export_(to: Annotated[Path, typer.Argument()] = Path("my_bumblebee_work.zip")) -> None:
+    """Packs my_work/ into one file."""
+    from shared.lab import export_work
+
+    export_work(to)
+
+
+@work.command("import")
+def import_(source: Annotated[Path, typer.Argument()] = Path("my_bumblebee_work.zip")) -> None:
+    """Brings exported work back; only pieces that pass their checks replace what is here."""
+    from shared.lab import import_work
+
+    import_work(source)
+
+
+@app.command()
+def doctor() -> None:
+    """Looks at this machine: Python, packages, device, data, whether my_work/ can be written."""
+    from shared.lab.doctor import examine_machine
+
+    table = Table("", "what", "found")
+    checks = examine_machine()
+    for check in checks:
+        table.add_row("[green]✓[/]" if check.well else "[red]✗[/]", check.what, check.found)
+    console.print(table)
+    if not all(check.well for check in checks):
+        raise typer.Exit(1)
+
+
+def main() -> None:
+    """Runs the command. What the user got wrong is one sentence on stderr, not a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a Windows terminal's code page may lack ✓
+            stream.reconfigure(errors="replace")
+    try:
+        app()
+    except (ValueError, OSError) as error:
+        Console(stderr=True).print(f"[red]{error}[/]", soft_wrap=True)
+        sys.exit(2)

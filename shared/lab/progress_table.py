@@ -1,0 +1,135 @@
+"""What is done: a row for each exercise and quiz, from `my_work/`; `progress()` shows it, or `bumblebee progress`."""
+
+import html
+from collections import Counter
+from dataclasses import dataclass
+
+from shared.exercises import find, names
+from shared.lab import journal
+from shared.lab.carry import whose
+from shared.lab.files import work_folder
+from shared.lab.lines import say
+from shared.lab.quizzes import all_quizzes, load_quiz
+from shared.lab.sitting import answered_right
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table.
+
+    status: "done", "begun" or ""; date: of the last attempt, ISO; tries: attempts so far; detail: the last mistake,
+    or how many questions are right; confidence: 1 to 5, or 0 where the learner has not said; notes: their own words
+    """
+
+    week: int
+    piece: str
+    status: str
+    date: str
+    tries: int
+    detail: str
+    confidence: int = 0
+    notes: str = ""
+
+
+def rows() -> list[Row]:
+    """The whole table, in the order of the course."""
+    attempts = _by_piece(journal.events("exercise"), "name")
+    said = {str(e.get("piece")): e for e in journal.events("confidence")}
+    found = [_exercise_row(name, attempts.get(name, []), said.get(name, {})) for name in names()]
+    found += [_quiz_row(name, said.get(f"quiz {name}", {})) for name in all_quizzes()]
+    return sorted(found, key=lambda row: row.week)
+
+
+def _by_piece(events: list[dict], key: str) -> dict[str, list[dict]]:
+    grouped: dict[str, list[dict]] = {}
+    for event in events:
+        grouped.setdefault(str(event.get(key)), []).append(event)
+    return grouped
+
+
+def _exercise_row(name: str, attempts: list[dict], said: dict) -> Row:
+    done = whose(name) == "yours"
+    date = attempts[-1]["time"][:10] if attempts else ""
+    mistake = (attempts[-1].get("mistake") or "").replace("_", " ") if attempts and not done else ""
+    status = "done" if done else ("begun" if attempts else "")
+    return Row(find(name).week, name, status, date, len(attempts), mistake, *_said(said))
+
+
+def _quiz_row(name: str, said: dict) -> Row:
+    quiz = load_quiz(name)
+    events = [e for e in journal.events("quiz") if e.get("quiz") == name]
+    right, total = len(answered_right(name)), len(quiz.questions)
+    status = "done" if right == total else ("begun" if events else "")
+    week = max(q.week for q in quiz.questions)
+    date = events[-1]["time"][:10] if events else ""
+    return Row(
+        week, f"quiz {name}", status, date, len(events), f"{right} of {total} right", *_said(said)
+    )
+
+
+def _said(event: dict) -> tuple[int, str]:
+    return int(event.get("confidence", 0)), str(event.get("notes", ""))
+
+
+def set_confidence(piece: str, confidence: int, notes: str = "") -> None:
+    """Notes how sure the learner is of a piece (1 to 5), with a word of their own. Raises ValueError outside 1 to 5."""
+    known = [row.piece for row in rows()]
+    if piece not in known:
+        raise ValueError(f"There is no piece {piece!r}. `progress()` shows them all.")
+    if not 1 <= confidence <= 5:
+        raise ValueError(f"confidence is {confidence}; it must be 1 (lost) to 5 (could teach it).")
+    if not journal.note("confidence", piece=piece, confidence=confidence, notes=notes):
+        raise ValueError(f"{work_folder().name}/ cannot be written, so this could not be kept.")
+
+
+def progress(week: int | None = None) -> None:
+    """Shows the table: all weeks, or one."""
+    say(_Table([row for row in rows() if week is None or row.week == week]))
+
+
+class _Table:
+    def __init__(self, found: list[Row]) -> None:
+        self.rows = found
+
+    def _cells(self) -> list[tuple[str, ...]]:
+        mark = {"done": "✓", "begun": "◐", "": "○"}
+        return [
+            (
+                str(row.week),
+                row.piece,
+                f"{mark[row.status]} {row.status}".strip(),
+                row.date,
+                str(row.tries or ""),
+                str(row.confidence or ""),
+                row.notes or row.detail,
+            )
+            for row in self.rows
+        ]
+
+    _HEAD = ("week", "piece", "status", "date", "tries", "confidence", "notes")
+
+    def summary(self) -> str:
+        """How many pieces of each week are done, in a sentence."""
+        total = Counter(row.week for row in self.rows)
+        done = Counter(row.week for row in self.rows if row.status == "done")
+        return " · ".join(f"week {week}: {done[week]} of {total[week]}" for week in sorted(total))
+
+    def __repr__(self) -> str:
+        cells = [self._HEAD, *self._cells()]
+        widths = [max(len(row[i]) for row in cells) for i in range(len(self._HEAD))]
+        lines = [
+            "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip()
+            for row in cells
+        ]
+        return "\n".join([*lines, self.summary()])
+
+    def _repr_html_(self) -> str:
+        def line(tag: str, row: tuple[str, ...]) -> str:
+            return (
+                "<tr>"
+                + "".join(f'<{tag} style="text-align:left">{html.escape(c)}</{tag}>' for c in row)
+                + "</tr>"
+            )
+
+        body = "".join(line("td", row) for row in self._cells())
+        return f"<table>{line('th', self._HEAD)}{body}</table><p>{self.summary()}</p>"

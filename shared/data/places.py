@@ -35,7 +35,7 @@ def data_root() -> Path | None:
     if not named:
         return None
     root = Path(named).expanduser()
-    if not root.is_dir():
+    if not present(root) or not root.is_dir():
         raise DataError(
             f"BUMBLEBEE_DATA is {named!r}, which is no folder. Set it to a folder that exists, or unset it."
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 import hashlib
 import json
@@ -63,36 +64,39 @@ def stream_jsonl(path: Path, fields: Sequence[str]) -> Iterator[dict[str, Any]]:
         raise broken(path, "is empty")
 
 
-def read_csv(
-    path: Path, columns: Sequence[str], header: bool = True, encoding: str = "utf-8"
-) -> pandas.DataFrame:
-    """A CSV file as a table that has at least `columns` (its own header), or exactly them (without a header)."""
+def read_csv(path: Path, columns: Sequence[str]) -> pandas.DataFrame:
+    """A CSV file with a header that has at least `columns`, and no empty cell in them."""
     import pandas
 
     with reading(path):
         try:
-            table = pandas.read_csv(
-                path,
-                header=0 if header else None,
-                names=None if header else list(columns),
-                encoding=encoding,
-                index_col=False,
-                keep_default_na=header,
-            )
+            table = pandas.read_csv(path, encoding="utf-8", index_col=False)
         except pandas.errors.EmptyDataError as error:
             raise broken(path, "is empty") from error
         except pandas.errors.ParserError as error:
-            raise broken(path, f"is no CSV table with {len(columns)} columns ({error})") from error
+            raise broken(path, f"is no CSV table ({error})") from error
     missing = [name for name in columns if name not in table.columns]
     if missing:
         there = ", ".join(map(str, table.columns))
         raise broken(path, f"lacks the column {missing[0]!r}; it has {there}")
     if table.empty:
         raise broken(path, "has a header but no row")
-    if table[list(columns)].isna().any(axis=None):
-        row = int(table[list(columns)].isna().any(axis=1).to_numpy().argmax())
-        raise broken(path, f"lacks a value in row {row + 1}")
+    holes = table[list(columns)].isna().any(axis=1)
+    if holes.any():
+        raise broken(path, f"lacks a value in row {int(holes.to_numpy().argmax()) + 1}")
     return table
+
+
+def read_plain_csv(path: Path, width: int) -> list[list[str]]:
+    """The rows of a CSV file without a header, each of `width` cells."""
+    with reading(path), path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.reader(file))
+    if not rows:
+        raise broken(path, "is empty")
+    for number, row in enumerate(rows, start=1):
+        if len(row) != width:
+            raise broken(path, f"has {len(row)} columns in row {number}, not {width}")
+    return rows
 
 
 def read_parquet(paths: Sequence[Path], columns: Sequence[str]) -> pyarrow.Table:

@@ -33,7 +33,7 @@ def _own(name: str, title: str, weeks: tuple[int, ...], rows: str, size: str) ->
     return Record(name, title, weeks, rows, "CC0", size, "this course", f"shared.data.{name}")
 
 
-RECORDS: tuple[Record, ...] = (
+_REAL = (
     Record(
         name="mnist",
         title="MNIST",
@@ -256,50 +256,25 @@ RECORDS: tuple[Record, ...] = (
         source="scikit-learn",
         identifier="sklearn.datasets.load_digits",
     ),
+)
+
+_OURS = (
     _own("drawn_images", "drawn images", (2,), "6,000 train / 1,500 test", "made when asked for"),
-    _own(
-        "grammar_pairs",
-        "sentence pairs from a grammar",
-        (4, 6),
-        "20,000 pairs and more",
-        "made when asked for",
-    ),
-    _own("reviews", "short reviews", (5,), "1,500 and more", "0.2 MB"),
+    _own("grammar_pairs", "sentence pairs from a grammar", (4, 6), "24,000 pairs", "made when asked for"),
+    _own("reviews", "short reviews", (5,), "1,500 and more", "0.3 MB"),
     _own("load_curve", "load curve", (5,), "hours of years", "made when asked for"),
     _own("encyclopedia", "pocket encyclopedia", (8, 9), "880 articles", "1.1 MB"),
     _own("encyclopedia_texts", "pocket encyclopedia", (4, 9), "880 articles, split", "the same"),
-    _own(
-        "encyclopedia_passages",
-        "passages of the pocket encyclopedia",
-        (7,),
-        "passages of 40 words",
-        "the same",
-    ),
-    _own(
-        "encyclopedia_questions",
-        "questions on the pocket encyclopedia",
-        (8, 9),
-        "1,000 and more",
-        "0.3 MB",
-    ),
-    _own("chats", "short conversations", (9,), "600 and more", "0.3 MB"),
-    _own(
-        "chat_instructions",
-        "single questions and answers",
-        (9,),
-        "from the conversations",
-        "the same",
-    ),
+    _own("encyclopedia_passages", "passages of the pocket encyclopedia", (7,), "passages of 40 words", "the same"),
+    _own("encyclopedia_questions", "questions on the pocket encyclopedia", (8, 9), "1,000 and more", "0.3 MB"),
+    _own("chats", "short conversations", (9,), "760", "0.3 MB"),
+    _own("chat_instructions", "single questions and answers", (9,), "out of the conversations", "the same"),
     _own("preference_pairs", "preference pairs with reasons", (9,), "300 and more", "0.1 MB"),
     _own("byte_vocabulary", "bytes", (8, 9), "257 tokens", "made when asked for"),
-    _own(
-        "letter_vocabulary",
-        "letters",
-        (8,),
-        "characters of the encyclopedia",
-        "made when asked for",
-    ),
-)
+    _own("letter_vocabulary", "letters", (8,), "characters of the encyclopedia", "made when asked for"),
+)  # fmt: skip
+
+RECORDS: tuple[Record, ...] = (*_REAL, *_OURS)
 
 
 def find(name: str) -> Record:

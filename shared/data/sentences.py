@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 import zipfile
+from functools import lru_cache
 from pathlib import Path
 
 from shared.data import places, transfer
-from shared.data.errors import broken, reading
+from shared.data.errors import DownloadError, broken, reading
 from shared.data.lookup import Found, Recipe, look_up, ours
 from shared.data.source import Dataset
 from shared.data.splits import Pairs
@@ -34,15 +35,25 @@ def sentence_pairs() -> Dataset:
 def grammar_pairs() -> Dataset:
     """English–French pairs from a grammar of two languages (`shared/data/generate/sentence_pairs.py`), seed 0.
 
-    Splits of `Pairs`; no test sentence has the frame and words of one in `train`.
+    `train` (21,000), `validation` (1,000) and `test` (2,000) of `Pairs`; no test sentence has the frame and words of
+    one in `train`.
     """
+    splits = {
+        split: Pairs([english for english, _ in pairs], [french for _, french in pairs])
+        for split, pairs in _generated().items()
+    }
+    return ours("grammar_pairs", Found(splits), "Made by the course's two-language grammar.")
+
+
+@lru_cache(maxsize=1)
+def _generated() -> dict[str, list[tuple[str, str]]]:
+    """The grammar's pairs, which take seconds to make, so once for each process."""
     from shared.data.generate.sentence_pairs import sentence_pairs as generate
 
-    splits = {}
-    for split, pairs in generate(seed=0).items():
-        english, french = zip(*pairs, strict=True)
-        splits[split] = Pairs(list(english), list(french))
-    return ours("grammar_pairs", Found(splits), "Made by the course's two-language grammar.")
+    return {
+        {"valid": "validation"}.get(split, split): pairs
+        for split, pairs in generate(seed=0).items()
+    }
 
 
 def _read(folder: Path) -> Found | None:
@@ -79,8 +90,6 @@ def _parse(text: str, path: Path) -> Found:
 
 
 def _fetch(folder: Path) -> None:
-    from shared.data.errors import DownloadError
-
     try:
         transfer.download(FIXED, folder, "fra-eng.zip", f"sha1:{FIXED_SHA1}")
     except DownloadError as first:

@@ -68,7 +68,10 @@ def keep(exercise: Exercise, answer: Any, source: CellSource, namespace: dict[st
     """
     text = _standalone(exercise, source, namespace)
     path = file_of(exercise.name)
-    alone = _load(text, exercise.piece, path)
+    try:
+        alone = _load(text, exercise.piece, path)
+    except Exception as error:
+        raise NotCarried(f"on its own it fails: {type(error).__name__}: {error}") from None
     verdict = examine(exercise, alone)
     if not verdict.passed:
         raise NotCarried(f"on its own it fails: {verdict.why}")
@@ -149,6 +152,7 @@ def _standalone(exercise: Exercise, source: CellSource, namespace: dict[str, Any
     """The piece as a module: header, imports, what it needs from the notebook, the definition."""
     today = datetime.date.today().isoformat()
     header = f"# {exercise.name}, written by you, passed {today}, course {shared.__version__}.\n"
+    header += "from __future__ import annotations\n"  # so that names used only as annotations need no import
     imports, helpers = _needs(source, namespace, seen={exercise.piece})
     blocks = ["\n".join(sorted(set(imports)))] if imports else []
     return (

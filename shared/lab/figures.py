@@ -179,16 +179,8 @@ def decision_surface(
         axes.contour(xs, ys, p, levels=[0.5], colors="#333333", linewidths=1.4)
     for value, marker, colour in ((0, "o", COLOURS["blue"]), (1, "s", COLOURS["vermilion"])):
         chosen = points[labels.flatten() == value]
-        axes.scatter(
-            *chosen.T,
-            marker=marker,
-            s=46 if len(points) < 20 else 12,
-            color=colour,
-            edgecolor="white",
-            linewidth=0.6,
-            label=f"target {value}",
-            zorder=3,
-        )
+        size = 46 if len(points) < 20 else 7
+        axes.scatter(*chosen.T, marker=marker, s=size, color=colour, label=f"target {value}", zorder=3)
     axes.set(xlabel="x₁", ylabel="x₂", title=title)
     axes.grid(False)
     return surface

@@ -7,12 +7,12 @@ timings, no machine's paths, and progress bars as they stood at the end.
 import os
 import re
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 LANGUAGE = {"name": "python"}
@@ -23,25 +23,21 @@ class NotPublishable(ValueError):
 
 
 def run_notebook(
-    path: Path, environment: dict[str, str] | None = None, timeout: int = 1800
-) -> nbformat.NotebookNode:
-    """Executes a notebook in its own folder, in a fresh kernel, with more environment variables; returns it executed.
+    notebook: nbformat.NotebookNode,
+    folder: Path,
+    environment: Mapping[str, str] | None = None,
+    timeout: int = 1800,
+) -> None:
+    """Executes a notebook in place, in a fresh kernel that works in `folder`, with more environment variables.
 
-    Raises NotPublishable naming the cell that failed.
+    timeout: seconds that one cell may take. Raises NotPublishable, with the cell and its traceback, where one fails.
     """
-    notebook = read_notebook(path)
-    client = NotebookClient(
-        notebook,
-        timeout=timeout,
-        kernel_name="python3",
-        resources={"metadata": {"path": str(path.parent)}},
-    )
+    resources = {"metadata": {"path": str(folder)}}
+    client = NotebookClient(notebook, timeout=timeout, kernel_name="python3", resources=resources)
     try:
-        client.execute(env=os.environ | (environment or {}))
-    except CellExecutionError as error:
-        last = str(error).strip().splitlines()[-1]
-        raise NotPublishable(f"{path.name}: a cell failed: {last}\n{error}") from None
-    return notebook
+        client.execute(env={**os.environ, **(environment or {})})
+    except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
+        raise NotPublishable(f"a cell failed: {error}") from None
 
 
 def read_notebook(path: Path) -> nbformat.NotebookNode:
@@ -61,11 +57,11 @@ def publish(path: Path, profile: str = "laptop") -> list[str]:
 
     Raises NotPublishable where it failed; the file is then untouched.
     """
+    notebook = read_notebook(path)
     with tempfile.TemporaryDirectory() as empty:
         # The committed outputs show the reference stepping in, not the maintainer's own work.
-        notebook = run_notebook(
-            path, {"BUMBLEBEE_PROFILE": profile, "BUMBLEBEE_WORK": str(Path(empty) / "my_work")}
-        )
+        work = str(Path(empty) / "my_work")
+        run_notebook(notebook, path.parent, {"BUMBLEBEE_PROFILE": profile, "BUMBLEBEE_WORK": work})
     clean(notebook)
     nbformat.validate(notebook)
     nbformat.write(notebook, path)

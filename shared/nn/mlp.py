@@ -4,7 +4,6 @@ Shapes: n examples, d_in inputs and d_out outputs of a layer; everything is a to
 Source: Goodfellow, Bengio & Courville, *Deep Learning*, chapter "Deep Feedforward Networks".
 """
 
-import itertools
 from collections.abc import Callable, Iterable, Sequence
 
 import torch
@@ -105,7 +104,7 @@ class MLP(nn.Module):
         self.activation = activation
         self.weights = nn.ParameterList()
         self.biases = nn.ParameterList()
-        for d_in, d_out in itertools.pairwise(sizes):
+        for d_in, d_out in zip(sizes, sizes[1:]):
             bound = d_in**-0.5
             self.weights.append(nn.Parameter(torch.empty(d_out, d_in).uniform_(-bound, bound)))
             self.biases.append(nn.Parameter(torch.empty(d_out).uniform_(-bound, bound)))

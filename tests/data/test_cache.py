@@ -91,7 +91,9 @@ def test_a_host_that_refuses(upstream, caplog, snapshot, cache, monkeypatch):
 
 
 def test_a_host_that_is_silent_costs_little_and_is_not_asked_twice(monkeypatch):
-    monkeypatch.setattr(transfer.socket, "create_connection", lambda *_, **__: time.sleep(5))
+    monkeypatch.setattr(
+        transfer.socket, "create_connection", lambda *_, **__: time.sleep(1) or _Closed()
+    )
     started = time.perf_counter()
     for _ in range(3):
         with pytest.raises(data.DownloadError, match=r"example\.org did not answer within 0\.2 s"):
@@ -205,7 +207,7 @@ def child(server) -> subprocess.Popen:
 
 def test_two_processes_that_ask_at_once_get_one_whole_copy(server, cache):
     server.files["/ETTh1.csv"] = CSV
-    server.pause = 0.3  # the download outlasts the difference in their starts
+    server.pause = 0.1  # the download outlasts the difference in their starts
     asking = [child(server), child(server)]
     for process in asking:
         out, err = process.communicate(timeout=60)

@@ -1,4 +1,4 @@
-"""The lines that ask the hub: right names, and what is fetched is read back. No network: `datasets` reads local files."""
+"""The lines that ask the hub: right names, and what is fetched is read back, without a network."""
 
 from __future__ import annotations
 

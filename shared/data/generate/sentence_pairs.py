@@ -1,16 +1,18 @@
-"""English–French sentence pairs from a two-language grammar: week 4's and 6's stand-in for real sentence pairs.
+"""English–French sentence pairs from a two-language grammar: the stand-in for real ones in weeks 4 and 6.
 
     pairs = sentence_pairs()
-    pairs["train"][0]       # ("The friends help us.", "Les amis nous aident.")
+    pairs["train"][0]       # ("…", "…"), English and French
 
-One English sentence has one French translation, so exact match is fair. For that, English must decide what French asks:
-- "you" is tu; it is vous where the sentence ends in sir or madam, or begins a command that does;
-- where English leaves the gender open, French is masculine: I, you, we, they, teacher, friend, two people of both;
-- the simple past is the passé composé, except être and avoir, whose past is the imparfait; like is aimer, love adorer;
-- yes/no questions are asked with est-ce que; apostrophes are straight; a plain space stands before a question mark.
+One English sentence has one French translation, so that exact match is fair. English must decide what French asks:
+- "you" is tu; it is vous in a sentence that ends in sir or madam;
+- where English leaves the gender open, French is masculine: I, you, we, they, teacher, friend, Paul and Anne;
+- the simple past is the passé composé, but être and avoir stand in the imparfait;
+- to like is aimer; to love is adorer for things and aimer for people;
+- yes/no questions are asked with est-ce que; des becomes de before an adjective; apostrophes are straight; a plain
+  space stands before a question mark.
 
-The splits are cut by frame and content words (without tense, negation, question and number): no such combination is in
-two of them, and no French sentence either. Every word of `valid` and `test` occurs in `train`.
+The splits are cut by frame and content words, whatever the tense, negation, question and number: no such combination
+is in two of them, and no French sentence either. Every word of `valid` and `test` occurs in `train`.
 """
 
 from __future__ import annotations
@@ -18,67 +20,88 @@ from __future__ import annotations
 import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
+from itertools import accumulate
 
-from shared.data.generate.english_french import compound, frames, scenes
+from shared.data.generate.english_french import compound, frames, questions, relatives, scenes
 from shared.data.generate.english_french.frames import Sentence
 from shared.data.generate.english_french.phrases import Dice
 from shared.data.generate.english_french.surface import Words, write_english, write_french
 
 Pair = tuple[str, str]
+Frame = Callable[[Dice], "Sentence | None"]
 
 SIZES = {"train": 21_000, "valid": 1_000, "test": 2_000}
-# How many of 1,000 pairs have so many English words. Few short sentences exist; long ones are needed to show what
+# How many of 1,000 pairs have so many English words. There are few short sentences; long ones are needed to show what
 # length does to accuracy.
 LENGTHS = {
-    2: 12,
-    3: 45,
+    2: 9,
+    3: 42,
     4: 95,
-    5: 130,
-    6: 140,
-    7: 133,
+    5: 132,
+    6: 142,
+    7: 135,
     8: 118,
     9: 97,
-    10: 78,
+    10: 79,
     11: 60,
     12: 44,
     13: 29,
-    14: 19,
+    14: 18,
 }
-_SPARE = 1.02  # groups that do not fit a split are left out
-_FRAMES: tuple[Callable[[Dice], Sentence | None], ...] = (
-    *([frames.statement] * 34 + [frames.question] * 9),
-    *([frames.adverb_question] * 4 + [frames.who_question] * 3 + [frames.what_question] * 3),
-    *([frames.how_many_question] * 3 + [frames.where_question] * 2 + [frames.age_question]),
-    *([scenes.command] * 5 + [scenes.existence] * 4 + [scenes.presentation] * 4),
-    *([scenes.weather] + [scenes.comparison] * 5),
-    *([compound.joined_clauses] * 8 + [compound.shared_subject] * 6 + [compound.opinion] * 6),
-    *(
-        [compound.who_clause] * 12
-        + [compound.that_clause] * 8
-        + [compound.errand] * 6
-        + [compound.fronted] * 6
-    ),
+_MADE = 1.01  # a few more than needed, since groups are not cut to fill a split
+_POLITE = 0.04
+
+# (frame, how often it is thrown while sentences of up to 4, 5 to 8, or more words are wanted)
+_FRAMES: tuple[tuple[Frame, tuple[int, int, int]], ...] = (
+    (frames.statement, (30, 40, 20)),
+    (frames.question, (5, 10, 4)),
+    (questions.why_question, (1, 3, 2)),
+    (questions.where_or_when, (1, 4, 3)),
+    (questions.who_question, (3, 3, 1)),
+    (questions.what_question, (2, 4, 0)),
+    (questions.how_many_question, (0, 3, 2)),
+    (questions.where_is, (4, 1, 0)),
+    (questions.age_question, (1, 1, 0)),
+    (scenes.command, (9, 4, 0)),
+    (scenes.existence, (0, 6, 0)),
+    (scenes.presentation, (7, 1, 0)),
+    (scenes.weather, (1, 1, 0)),
+    (scenes.comparison, (0, 7, 0)),
+    (compound.joined_clauses, (0, 0, 16)),
+    (compound.shared_subject, (0, 2, 14)),
+    (compound.opinion, (0, 2, 8)),
+    (compound.errand, (0, 0, 9)),
+    (compound.fronted, (0, 4, 9)),
+    (relatives.who_clause, (0, 4, 12)),
+    (relatives.that_clause, (0, 4, 8)),
+)
+_BANDS = (range(2, 5), range(5, 9), range(9, 15))
+_THROWN: tuple[tuple[Frame, ...], ...] = tuple(
+    tuple(frame for frame, shares in _FRAMES for _ in range(shares[band]))
+    for band in range(len(_BANDS))
 )
 
 
 def sentence_pairs(seed: int = 0) -> dict[str, list[Pair]]:
     """Distinct (English, French) pairs: 21,000 `train`, 1,000 `valid` and 2,000 `test`.
 
-    seed: other sentences from the same grammar. Sentences have 2 to 14 English words.
+    seed: other sentences of the same grammar. Sentences have 2 to 14 English words.
     """
-    return _split(_generate(seed, round(sum(SIZES.values()) * _SPARE)), seed)
+    return _split(_generate(seed, round(sum(SIZES.values()) * _MADE)), seed)
 
 
 def _generate(seed: int, count: int) -> list[tuple[Pair, Words]]:
-    """`count` distinct pairs with their keys, their English lengths shared out as LENGTHS says."""
+    """About `count` distinct pairs with their keys, their English lengths shared out as LENGTHS says."""
     dice = Dice(seed)
     room = {length: round(share * count / 1000) for length, share in LENGTHS.items()}
     found: dict[str, tuple[str, Words]] = {}
-    missing = sum(room.values())
-    while missing:
-        dice.polite = dice.chance(0.04)
-        dice.madam = dice.chance(0.5)
-        sentence = dice.pick(_FRAMES)(dice)
+    missing = [sum(room[length] for length in band) for band in _BANDS]
+    band_of = {length: number for number, band in enumerate(_BANDS) for length in band}
+    while any(missing):
+        throw = dice.random() * sum(missing)
+        wanted = next(number for number, sum_ in enumerate(accumulate(missing)) if throw < sum_)
+        dice.polite, dice.madam = dice.chance(_POLITE), dice.chance(0.5)
+        sentence = dice.pick(_THROWN[wanted])(dice)
         if sentence is None:
             continue
         if dice.polite:
@@ -91,53 +114,49 @@ def _generate(seed: int, count: int) -> list[tuple[Pair, Words]]:
             continue
         found[english] = (write_french(sentence.french, sentence.end), sentence.key)
         room[length] -= 1
-        missing -= 1
+        missing[band_of[length]] -= 1
     return [((english, french), key) for english, (french, key) in found.items()]
 
 
 def _address(sentence: Sentence, madam: bool) -> Sentence:
-    english, french = ("madam", "madame") if madam else ("sir", "monsieur")
+    sir, monsieur = ("madam", "madame") if madam else ("sir", "monsieur")
     return sentence._replace(
-        english=(*sentence.english, ",", english), french=(*sentence.french, ",", french)
+        english=(*sentence.english, ",", sir), french=(*sentence.french, ",", monsieur)
     )
 
 
 def _split(pairs: Iterable[tuple[Pair, Words]], seed: int) -> dict[str, list[Pair]]:
-    """Whole groups of one key (or one French sentence) go to one split, in the order of their hash."""
+    """Whole groups go to one split, in the order of their hash; a split that is full takes no more."""
     groups = _groups(pairs)
-    order = sorted(
-        groups, key=lambda key: hashlib.blake2b(f"{seed}|{key}".encode(), digest_size=8).digest()
-    )
-    uses = Counter(word for group in groups.values() for pair in group for word in _words(pair))
+    left = Counter(word for group in groups.values() for pair in group for word in words_of(pair))
     splits: dict[str, list[Pair]] = {name: [] for name in SIZES}
-    for key in order:
+    for key in sorted(groups, key=lambda key: hashlib.blake2b(f"{seed}|{key}".encode()).digest()):
         group = groups[key]
-        own = Counter(word for pair in group for word in _words(pair))
-        # What would take a word's last uses out of training stays in it.
-        common = all(uses[word] - count >= 5 for word, count in own.items())
+        own = [word for pair in group for word in words_of(pair)]
+        # Held out only where training keeps five uses of every word.
+        common = min(left[word] for word in own) >= 5 + len(group) * 3
         for name in ("test", "valid", "train"):
             if len(splits[name]) + len(group) <= SIZES[name] and (common or name == "train"):
                 splits[name] += group
                 break
         else:
-            common = False
-        if common and name != "train":
-            uses -= own
+            name = "none"
+        if name != "train":
+            left.subtract(own)
     return splits
 
 
-def _words(pair: Pair) -> list[str]:
-    return [
-        *(word + "@en" for word in pair[0].lower().split()),
-        *(word + "@fr" for word in pair[1].lower().split()),
-    ]
+def words_of(pair: Pair) -> list[str]:
+    """The words of both sides, without punctuation; an English word and its French twin are two."""
+    english, french = (text.lower().replace(",", "") for text in pair)
+    return [*(word + "@" for word in english[:-1].split()), *french[:-1].split()]
 
 
 def _groups(pairs: Iterable[tuple[Pair, Words]]) -> dict[str, list[Pair]]:
     """Pairs by key; keys whose groups share a French sentence are made one."""
-    by_key: dict[str, list[Pair]] = defaultdict(list)
-    first_key: dict[str, str] = {}
     merged: dict[str, str] = {}
+    first_key: dict[str, str] = {}
+    keyed: list[tuple[str, Pair]] = []
 
     def root(key: str) -> str:
         while key in merged:
@@ -145,10 +164,12 @@ def _groups(pairs: Iterable[tuple[Pair, Words]]) -> dict[str, list[Pair]]:
         return key
 
     for pair, words in pairs:
-        key = root(" ".join(word for word in words if word))
+        key = root(" ".join(words))
         other = root(first_key.setdefault(pair[1], key))
         if other != key:
-            by_key[other] += by_key.pop(key, [])
             merged[key] = other
-        by_key[other].append(pair)
-    return by_key
+        keyed.append((other, pair))
+    groups: dict[str, list[Pair]] = defaultdict(list)
+    for key, pair in keyed:
+        groups[root(key)].append(pair)
+    return groups

@@ -107,9 +107,9 @@ def english_clause(
     end: Words = (predicate.verb.particle,) if predicate.verb.particle else ()
     if predicate.clitic:
         end = (*end, *predicate.clitic.english)
-    end = (*end, *predicate.english)
     if predicate.manner:
         end = (*end, predicate.manner[0])
+    end = (*end, *predicate.english)
     if mood.negation == "not yet":
         end = (*end, "yet")
     if mood.time:

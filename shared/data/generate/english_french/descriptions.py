@@ -5,15 +5,14 @@ Met in weeks 4 and 6. Adjectives agree in French; hunger and the like are had (a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from shared.data.generate.english_french.clauses import Mood, Predicate
-from shared.data.generate.english_french.lexicon import nouns
+from shared.data.generate.english_french.lexicon import MASS, nouns
 from shared.data.generate.english_french.phrases import (
     PERSON_ADJECTIVES,
     PREDICATIVE,
     Dice,
-    build,
     noun_phrase,
     subject,
 )
@@ -32,6 +31,7 @@ from shared.data.generate.english_french.settings import (
     predicate_of,
     whereabouts,
 )
+from shared.data.generate.english_french.surface import words
 from shared.data.generate.english_french.verbs import BE, PEOPLE
 
 _PEOPLE = nouns(PEOPLE)
@@ -44,138 +44,101 @@ _DESCRIBED = tuple(noun for noun in nouns(PEOPLE + " @animal @text @clothing @th
 
 
 def description(dice: Dice, question: bool = False) -> Said | None:
-    """Someone or something is very old, no longer sick, hungry, in the garden."""
+    """Someone or something is very old, no longer sick, hungry, a doctor, in the garden."""
     mood = mood_for(dice, BE, question)
     roll = dice.random()
     if roll < 0.25:
-        who = subject(dice, _PEOPLE, plain=dice.chance(0.5))
-        if roll < 0.12:
-            english, french = dice.pick(_IDIOMS)
-            verb = BE._replace(infinitive="avoir", tail=(french,))
-        else:
-            english, french = dice.pick(_STATES)
-            verb = BE._replace(tail=tuple(french.split()))
-        return Said(who, Predicate(verb, (*english.split(),), lemmas=(english,)), mood, "state")
+        return _state(dice, mood)
+    if roll < 0.3:
+        return _trade(dice, mood)
     if roll < 0.45:
         return _location(dice, mood)
+    return _quality(dice, mood)
+
+
+def _state(dice: Dice, mood: Mood) -> Said:
+    who = subject(dice, _PEOPLE, plain=dice.chance(0.5))
+    if dice.chance(0.5):
+        english, french = dice.pick(_IDIOMS)
+        verb = BE._replace(infinitive="avoir", tail=(french,))
+    else:
+        english, french = dice.pick(_STATES)
+        verb = BE._replace(tail=tuple(french.split()))
+    return Said(who, Predicate(verb, tuple(english.split()), lemmas=(english,)), mood, "state")
+
+
+_ABSOLUTE = words("French English Italian black white red green blue gray brown broken delicious")
+_CHANGING = words(
+    "tired sick happy sad hot cold fresh open closed empty dirty kind quiet dangerous"
+)
+_WHOLE = _ABSOLUTE | words("open closed empty")
+# "My neighbor is new" says too little, and "little" only stands before a noun.
+UNSUITED = words("little new")
+
+
+def _quality(dice: Dice, mood: Mood) -> Said | None:
     noun = dice.pick(_DESCRIBED)
-    if noun.kind in ("food", "drink"):
-        who = (
-            build(noun, "the")
-            if dice.chance(0.6)
-            else noun_phrase(dice, noun, "definite", plain=True)
-        )
+    if noun.kind in MASS:
+        who = noun_phrase(dice, noun, "definite", plain=True)
     else:
         who = subject(dice, (noun,), plain=dice.chance(0.6))
-    if noun.english in who.lemmas and len(who.lemmas) == len(set(who.lemmas)):
-        fitting: Sequence = PREDICATIVE[noun.english]
-    else:
-        fitting = PERSON_ADJECTIVES
+    fitting = PREDICATIVE[noun.english] if who.lemmas[-1] == noun.english else PERSON_ADJECTIVES
     adjective = dice.pick(fitting)
-    if adjective.english in who.lemmas or adjective.english == "little":
+    if adjective.english in who.lemmas or adjective.english in UNSUITED:
         return None
-    degree = dice.pick(_DEGREES)
-    # What is French, black, open or empty is not so to a degree, nor today, nor always, nor some day.
-    if adjective.english in _ABSOLUTE:
-        degree = ()
-    if adjective.english not in _CHANGING:
-        mood = mood._replace(time=None, frequency=None)
-        if mood.tense == "future":
-            mood = mood._replace(tense="present")
-        if (
-            mood.negation in ("never", "no longer")
-            and mood.tense == "present"
-            and adjective.english in _ABSOLUTE
-        ):
-            mood = mood._replace(negation="not")
+    degree = () if adjective.english in _WHOLE else dice.pick(_DEGREES)
+    if adjective.english not in _CHANGING:  # what lasts is not so today, always, or some day
+        tense = "past" if mood.tense == "past" and adjective.english not in _ABSOLUTE else "present"
+        mood = Mood(tense, "not" if mood.negation else "")
     word = adjective.forms[2 * who.feminine + who.plural]
-    english = (*degree[:1], adjective.english)
-    french = (*degree[1:], word)
-    return Said(
-        who, Predicate(BE, english, french, french, ("be", adjective.english)), mood, "description"
-    )
+    english, french = (*degree[:1], adjective.english), (*degree[1:], word)
+    predicate = Predicate(BE, english, french, french, ("be", adjective.english))
+    return Said(who, predicate, mood, "description")
 
 
-_CHANGING = frozenset(
-    [
-        "tired",
-        "sick",
-        "happy",
-        "sad",
-        "hot",
-        "cold",
-        "fresh",
-        "open",
-        "closed",
-        "empty",
-        "dirty",
-        "kind",
-        "quiet",
-        "dangerous",
-        "expensive",
-    ]
-)
-_ABSOLUTE = frozenset(
-    [
-        "French",
-        "English",
-        "Italian",
-        "black",
-        "white",
-        "red",
-        "green",
-        "blue",
-        "gray",
-        "brown",
-        "open",
-        "closed",
-        "empty",
-        "broken",
-        "delicious",
-    ]
-)
 _TRADES = nouns("teacher doctor artist student farmer baker")
 _TRADES_FEMININE = nouns("teacher doctor artist actress waitress")
 _TRADELESS = nouns("@kin man woman neighbor friend")
+
+
+def _trade(dice: Dice, mood: Mood) -> Said | None:
+    """A trade has no article in French: elle est médecin."""
+    who = subject(dice, _TRADELESS, plain=True)
+    trade = dice.pick(_TRADES_FEMININE if who.feminine else _TRADES)
+    if trade.english in who.lemmas:
+        return None
+    english = (trade.english_plural,) if who.plural else ("a", trade.english)
+    french = (trade.french_plural if who.plural else trade.french,)
+    negation = mood.negation if mood.negation in ("not", "no longer") else ""
+    predicate = Predicate(BE, english, french, french, ("be", trade.english))
+    return Said(who, predicate, Mood("present", negation), "trade")
+
+
 _PLACED = nouns(
     "key hat umbrella book letter bag ball lamp box glass plate knife watch newspaper cat bottle"
+)
+_FURNITURE = (
+    ("on", "sur", "table chair box"),
+    ("in", "dans", "box bag kitchen house car"),
+    ("under", "sous", "table chair tree"),
+    ("near", "près de", "lamp door window"),
 )
 
 
 def _location(dice: Dice, mood: Mood) -> Said | None:
-    mood = mood._replace(frequency=None) if mood.tense != "present" else mood
-    roll = dice.random()
-    if roll < 0.25:  # a trade has no article in French: elle est médecin
-        who = subject(dice, _TRADELESS, plain=True)
-        trade = dice.pick(_TRADES_FEMININE if who.feminine else _TRADES)
-        if trade.english in who.lemmas:
-            return None
-        many = who.plural
-        english = (trade.english_plural,) if many else ("a", trade.english)
-        french = (trade.french_plural if many else trade.french,)
-        mood = Mood("present", mood.negation if mood.negation != "never" else "not")
-        return Said(
-            who, Predicate(BE, english, french, french, ("be", trade.english)), mood, "trade"
-        )
-    if roll < 0.6:
+    if dice.chance(0.5):
         who, where = subject(dice, _PEOPLE, plain=dice.chance(0.5)), whereabouts(dice)
     else:
         who = noun_phrase(dice, dice.pick(_PLACED), "definite")
-        where = _on_furniture(dice)
-    if set(who.lemmas) & set(where.lemmas):
+        english, french, spec = dice.pick(_FURNITURE)
+        there = noun_phrase(dice, dice.pick(nouns_for(spec)), "definite", plain=dice.chance(0.6))
+        near = (*french.split(), *there.french)
+        where = Place((english, *there.english), near, (english, *there.lemmas))
+    if not set(who.lemmas).isdisjoint(where.lemmas):
         return None
-    mood = mood._replace(tense="present", time=None) if mood.tense == "future" else mood
+    if mood.tense == "future":
+        mood = Mood("present", mood.negation)
     return Said(who, predicate_of(BE, (), where), mood, "location")
-
-
-def _on_furniture(dice: Dice) -> Place:
-    english, french, spec = dice.pick((("on", "sur", "table chair box"), ("in", "dans", "box bag kitchen house car"),
-                                       ("under", "sous", "table chair tree"), ("near", "près de", "lamp door window")))  # fmt: skip
-    noun = dice.pick(nouns_for(spec))
-    phrase = noun_phrase(dice, noun, "definite", plain=dice.chance(0.6))
-    return Place(
-        (english, *phrase.english), (*french.split(), *phrase.french), (english, *phrase.lemmas)
-    )
 
 
 MAKERS: tuple[Callable[..., Said | None], ...] = (

@@ -74,11 +74,16 @@ POSSESSIVES = tuple(
 )
 POLITE_YOUR = Possessive("your", ("votre", "votre", "vos"))
 ATTRIBUTIVE: dict[str, tuple[Adjective, ...]] = {
-    noun.english: tuple(a for a in adjectives_for(noun) if a.attributive) for noun in NOUNS.values()
+    # "my happy aunt" is odd: relatives are only young, old, little
+    noun.english: tuple(
+        a for a in adjectives_for(noun) if a.attributive and (a.before_noun or noun.kind != "kin")
+    )
+    for noun in NOUNS.values()
 }
 PREDICATIVE: dict[str, tuple[Adjective, ...]] = {
     noun.english: adjectives_for(noun) for noun in NOUNS.values()
 }
+_ALONE = frozenset({"good", "bad"})  # these judge the whole thing: no "bad delicious soup"
 # Said of a person whose trade is unknown: I, she, Paul.
 PERSON_ADJECTIVES = tuple(
     a
@@ -237,10 +242,10 @@ def noun_phrase(
     if not plain and ATTRIBUTIVE[noun.english] and dice.chance(0.3):
         first, second = dice.pick(ATTRIBUTIVE[noun.english]), dice.pick(ATTRIBUTIVE[noun.english])
         before, after = (first, None) if first.before_noun else (None, first)
-        if dice.chance(0.25):  # one before and one after the noun: le petit chat noir
+        if dice.chance(0.25) and first.english not in _ALONE:  # le petit chat noir
             if before and not second.before_noun:
                 after = second
-            elif after and second.before_noun:
+            elif after and second.before_noun and second.english not in _ALONE:
                 before = second
     roll = dice.random()
     if noun.kind == "kin" or (noun.english in POSSESSABLE and roll < 0.4):

@@ -5,8 +5,10 @@ Met in weeks 4 and 6. Each maker gives a `Said` (subject, predicate, mood, frame
 
 from __future__ import annotations
 
-from shared.data.generate.english_french.clauses import Clitic, Predicate
-from shared.data.generate.english_french.lexicon import COUNTRIES, nouns
+from collections.abc import Sequence
+
+from shared.data.generate.english_french.clauses import Clitic, Mood, Predicate
+from shared.data.generate.english_french.lexicon import COUNTRIES, MASS, nouns
 from shared.data.generate.english_french.phrases import (
     Dice,
     Phrase,
@@ -35,7 +37,6 @@ from shared.data.generate.english_french.verbs import (
     GENERIC,
     GIVING,
     GO,
-    HAVE,
     INTRANSITIVE,
     LANGUAGES,
     LEARN,
@@ -47,6 +48,7 @@ from shared.data.generate.english_french.verbs import (
     SPEAK,
     STAY,
     TRANSITIVE,
+    Verb,
 )
 
 
@@ -65,26 +67,27 @@ def _clear(said: Said, question: bool) -> Said | None:
 
 
 _PLACELESS = frozenset({"swim", "fall", "leave", "arrive", "go", "travel", "walk", "run"})
+_SOCIABLE = frozenset({"sing", "dance", "work", "play", "eat", "travel", "walk", "wait"})
+_NOT_PEOPLE = frozenset(noun.english for noun in nouns("@animal @vehicle @thing"))
 
 
-def intransitive(dice: Dice, question: bool = False) -> Said | None:
+def intransitive(
+    dice: Dice,
+    question: bool = False,
+    verbs: Sequence[Verb] = INTRANSITIVE,
+    who: Phrase | None = None,
+    mood: Mood | None = None,
+) -> Said | None:
     """Someone sleeps, sings well, dances with them in the garden, leaves at five o'clock."""
-    verb = dice.pick(INTRANSITIVE)
-    mood, who = mood_for(dice, verb, question), subject(dice, verb.subjects)
+    verb = dice.pick(verbs)
+    mood, who = mood or mood_for(dice, verb, question), who or subject(dice, verb.subjects)
     parts: list[Place] = []
     manner = None
-    people = who.person != 2 or who.lemmas[-1] not in _THINGS
     if verb.base in MANNERS and dice.chance(0.3):
         manner = dice.pick(MANNERS[verb.base])
         mood = mood._replace(frequency=None)
-    elif (
-        people
-        and verb.base in ("sing", "dance", "work", "play", "eat", "travel", "walk", "wait")
-        and dice.chance(0.25)
-    ):
-        with_whom = company(
-            dice, who, ("with", "avec") if verb.base != "wait" else ("with", "avec")
-        )
+    elif verb.base in _SOCIABLE and who.lemmas[-1] not in _NOT_PEOPLE and dice.chance(0.25):
+        with_whom = company(dice, who, ("with", "avec"))
         if with_whom is None:
             return None
         parts.append(with_whom)
@@ -95,68 +98,65 @@ def intransitive(dice: Dice, question: bool = False) -> Said | None:
         parts.append(Place(("in", english), tuple(french.split()), (english,)))
     elif verb.base in ("leave", "arrive") and dice.chance(0.5) and mood.tense != "already":
         mood = mood._replace(time=dice.pick(CLOCK))
-    return Said(who, predicate_of(verb, (), *parts, manner=manner), mood, "intransitive")
+    predicate = predicate_of(verb, (), *parts, manner=manner)
+    if not _reasonable(who, predicate):
+        return None
+    return Said(who, predicate, mood, "intransitive")
 
 
-_THINGS = frozenset(noun.english for noun in nouns("@animal @vehicle @thing"))
+def _reasonable(who: Phrase, predicate: Predicate) -> bool:
+    """Nobody meets, follows or gives himself: no noun or name stands on both sides."""
+    return set(who.lemmas).isdisjoint(predicate.lemmas)
 
 
-def transitive(dice: Dice, question: bool = False) -> Said | None:
+def transitive(
+    dice: Dice,
+    question: bool = False,
+    verbs: Sequence[Verb] = TRANSITIVE,
+    who: Phrase | None = None,
+    mood: Mood | None = None,
+) -> Said | None:
     """Someone eats an apple, reads no newspaper, likes milk."""
-    verb = dice.pick(TRANSITIVE)
-    mood, who = mood_for(dice, verb, question), subject(dice, verb.subjects)
-    noun = dice.pick(verb.objects)
-    if noun.english in who.lemmas:
+    verb = dice.pick(verbs)
+    mood, who = mood or mood_for(dice, verb, question), who or subject(dice, verb.subjects)
+    what = _object(dice, verb, question, bool(mood.negation))
+    if "dress" in what.lemmas and verb.base == "put" and not who.feminine:
         return None
-    people = noun.kind in ("person", "kin")
-    if verb.base in GENERIC and not people and dice.chance(0.7):
-        what = build(noun, "generic", noun.kind not in ("food", "drink"))
-    elif people and dice.chance(0.4):
-        what = person(dice)
-    else:
-        role = (
-            "question"
-            if question
-            else "definite"
-            if verb.base in GENERIC or verb.base == "know"
-            else "object"
-        )
-        what = noun_phrase(dice, noun, role, bool(mood.negation))
-    if set(what.lemmas) & set(who.lemmas) or (
-        "dress" in what.lemmas and verb.base == "put" and not who.feminine
-    ):
-        return None
-    french = negated = what.french
     if verb.preposition == "de":
+        # Besoin d'un chapeau keeps its article under negation, besoin de lait never has one.
         french = negated = what.after_de
-        if (
-            what.negated[0] == "de"
-        ):  # besoin d'un chapeau: the article stays under negation, but not du and des
-            negated = french
     elif verb.preposition:
         french = negated = (verb.preposition, *what.french)
     else:
-        negated = what.negated
-    predicate = Predicate(
-        verb, what.english, french, negated, (verb.base, verb.particle, *what.lemmas)
-    )
-    if verb.base in ("buy", "make", "paint", "write", "build") and dice.chance(0.15):
+        french, negated = what.french, what.negated
+    lemmas = (verb.base, verb.particle, *what.lemmas)
+    predicate = Predicate(verb, what.english, french, negated, lemmas)
+    if verb.base in _FOR_OTHERS and dice.chance(0.15):
         for_whom = company(dice, who, ("for", "pour"))
         if for_whom is None:
             return None
         predicate = add(predicate, for_whom)
-    elif verb.base in (
-        "see",
-        "find",
-        "lose",
-        "buy",
-        "eat",
-        "read",
-        "wait",
-        "paint",
-    ) and dice.chance(0.15):
+    elif verb.base in _SOMEWHERE and dice.chance(0.15):
         predicate = add(predicate, whereabouts(dice, verb.base != "eat"))
+    if not _reasonable(who, predicate):
+        return None
     return _clear(Said(who, predicate, mood, "transitive"), question)
+
+
+_FOR_OTHERS = frozenset({"buy", "make", "paint", "write", "build"})
+_SOMEWHERE = frozenset({"see", "find", "lose", "buy", "eat", "read", "wait", "paint"})
+
+
+def _object(dice: Dice, verb: Verb, question: bool, negative: bool) -> Phrase:
+    noun = dice.pick(verb.objects)
+    people = noun.kind in ("person", "kin")
+    if verb.base in GENERIC and not people and dice.chance(0.7):
+        return build(noun, "generic", noun.kind not in MASS)
+    if people and dice.chance(0.4):
+        return person(dice)
+    if verb.base in GENERIC or verb.base == "know":
+        return noun_phrase(dice, noun, "definite", negative)
+    return noun_phrase(dice, noun, "question" if question else "object", negative)
 
 
 # (English object, French direct, French indirect, person, feminine, plural)
@@ -173,7 +173,7 @@ _OBJECTS = (
 def _clitic(dice: Dice, who: Phrase, direct: bool) -> Clitic | None:
     english, accusative, dative, group, feminine, plural = dice.pick(_OBJECTS)
     same = (group in FIRST and who.person in FIRST) or (group == 1 and who.person in (1, 4))
-    if same or (group == 5 and who.person == 5 and who.lemmas == ("they",)):
+    if same or (group == 5 and who.lemmas == ("they",)):
         return None
     word = accusative if direct else dative
     if group == 1 and dice.polite:
@@ -181,77 +181,78 @@ def _clitic(dice: Dice, who: Phrase, direct: bool) -> Clitic | None:
     return Clitic((english,), word, direct, feminine, plural)
 
 
-def with_pronoun(dice: Dice, question: bool = False) -> Said | None:
-    """Someone sees her, talks to them, has waited for us: the French pronoun stands before the verb."""
+def with_pronoun(
+    dice: Dice, question: bool = False, who: Phrase | None = None, mood: Mood | None = None
+) -> Said | None:
+    """Someone sees her, talks to them, waited for us: the French pronoun is before the verb."""
     verb = dice.pick(PERSONAL)
-    if verb is HAVE or verb.preposition == "de":
-        return None
-    mood = mood_for(dice, verb, question)
-    who = subject(
-        dice, tuple(noun for noun in verb.subjects if noun.kind != "animal"), plain=dice.chance(0.6)
-    )
+    mood = mood or mood_for(dice, verb, question)
+    who = who or subject(dice, _PEOPLE, plain=dice.chance(0.6))
     clitic = _clitic(dice, who, not verb.preposition)
     if clitic is None:
         return None
     lemmas = (verb.base, verb.particle, *clitic.english)
-    return _clear(
-        Said(who, Predicate(verb, lemmas=lemmas, clitic=clitic), mood, "pronoun"), question
-    )
+    said = Said(who, Predicate(verb, lemmas=lemmas, clitic=clitic), mood, "pronoun")
+    return _clear(said, question)
 
 
-def giving(dice: Dice, question: bool = False) -> Said | None:
+def giving(
+    dice: Dice, question: bool = False, who: Phrase | None = None, mood: Mood | None = None
+) -> Said | None:
     """Someone gives a book to the child, or gives her a book."""
     verb = dice.pick(GIVING)
-    mood, who = mood_for(dice, verb, question), subject(dice, verb.subjects, plain=dice.chance(0.6))
-    what = noun_phrase(
-        dice, dice.pick(verb.objects), "question" if question else "object", bool(mood.negation)
-    )
+    mood = mood or mood_for(dice, verb, question)
+    who = who or subject(dice, _PEOPLE, plain=dice.chance(0.6))
+    role = "question" if question else "object"
+    what = noun_phrase(dice, dice.pick(verb.objects), role, bool(mood.negation))
+    given = (what.english, what.french, what.negated)
     if dice.chance(0.5):
         clitic = _clitic(dice, who, direct=False)
         if clitic is None:
             return None
         lemmas = (verb.base, *clitic.english, *what.lemmas)
-        predicate = Predicate(verb, what.english, what.french, what.negated, lemmas, clitic)
+        predicate = Predicate(verb, *given, lemmas, clitic)
     else:
         whom = person(dice)
-        if set(whom.lemmas) & {*who.lemmas, *what.lemmas}:
+        if not set(whom.lemmas).isdisjoint(what.lemmas):
             return None
         receiver = Place(("to", *whom.english), ("à", *whom.french), ("to", *whom.lemmas))
-        predicate = add(
-            Predicate(verb, what.english, what.french, what.negated, (verb.base, *what.lemmas)),
-            receiver,
-        )
-    return Said(who, predicate, mood, "giving")
+        predicate = add(Predicate(verb, *given, (verb.base, *what.lemmas)), receiver)
+    return Said(who, predicate, mood, "giving") if _reasonable(who, predicate) else None
 
 
 _PEOPLE = nouns(PEOPLE)
+_DIRECTED = (GO, GO, GO, COME_BACK, COME_BACK)
 
 
-def motion(dice: Dice, question: bool = False) -> Said:
-    """Someone goes to the market, comes back from Italy, lives in Paris, plays chess, speaks French."""
-    verb = dice.pick((GO, GO, GO, COME_BACK, COME_BACK, LIVE, PLAY, PLAY, SPEAK, LEARN))
-    mood = mood_for(dice, verb, question)
-    who = subject(dice, _PEOPLE, plain=dice.chance(0.5))
+def motion(
+    dice: Dice,
+    question: bool = False,
+    verbs: Sequence[Verb] = (*_DIRECTED, LIVE, PLAY, PLAY, SPEAK, LEARN),
+    who: Phrase | None = None,
+    mood: Mood | None = None,
+) -> Said | None:
+    """Someone goes to the market, comes back from Italy, lives in Paris, plays chess."""
+    verb = dice.pick(verbs)
+    mood = mood or mood_for(dice, verb, question)
+    who = who or subject(dice, _PEOPLE, plain=dice.chance(0.5))
     if verb in (PLAY, SPEAK, LEARN):
         english, french = dice.pick(GAMES if verb is PLAY else LANGUAGES)
         words = tuple(french.split())
         if verb is LEARN:  # apprendre l'anglais, but parler anglais
             words = ("le", *words)
         part = Place(tuple(english.split()), words, (english,))
-        if verb is PLAY and dice.chance(0.2):
-            part = joined(part, company(dice, who, ("with", "avec")))
     elif verb is LIVE:
-        part = (
-            place(dice, "in", "house castle village hotel")
-            if dice.chance(0.3)
-            else somewhere_else(dice, "in", 1)
-        )
-        if part.lemmas[0] == "in" and dice.chance(0.4):
-            part = place(dice, "near")
+        part = somewhere_else(dice, "in", 1)
+        if dice.chance(0.5):
+            near = dice.chance(0.5)
+            part = place(dice, "near") if near else place(dice, "in", "house castle village hotel")
     elif dice.chance(0.25):
-        part = somewhere_else(dice, "to", 1) if verb is GO else somewhere_else(dice, "from", 2)
+        to = verb is GO
+        part = somewhere_else(dice, "to" if to else "from", 1 if to else 2)
     else:
         part = place(dice, "to" if verb is GO else "from")
-    if verb is GO and dice.chance(0.2):
+    if verb in (GO, PLAY) and dice.chance(0.2):
         part = joined(part, company(dice, who, ("with", "avec")))
-    return Said(who, predicate_of(verb, (), part), mood, "motion")
+    predicate = predicate_of(verb, (), part)
+    return Said(who, predicate, mood, "motion") if _reasonable(who, predicate) else None

@@ -43,7 +43,11 @@ class Place(NamedTuple):
 
 
 _NO_PAST = frozenset({"love", "like", "hate", "know", "live"})
-_TIMELESS = frozenset({"have", "love", "like", "hate", "know", "live", "be", "need"})
+_TIMELESS = _NO_PAST | {"have"}
+_TIMELESS_NOW = _TIMELESS | {"be", "need", "see"}
+# What happens to people: nobody wants to, can or must, and it is over at once.
+_ACCIDENTS = frozenset({"fall", "lose", "break"})
+_NEVER_DONE = frozenset({"stay", "cry", "laugh", "walk", "wait", "look", "listen", "follow"})
 _TENSES = {
     "event": (
         *(["present"] * 6 + ["progressive"] * 5 + ["past"] * 6),
@@ -65,19 +69,11 @@ def mood_for(dice: Dice, verb: Verb, question: bool = False) -> Mood:
     else:
         kind = "perception" if verb.stative else "event"
     tense = dice.pick(_TENSES[kind])
-    negation = ""
-    if not question and dice.chance(0.25):
-        roll = dice.random()
-        negation = "not yet" if tense == "already" else "not"
-        if tense == "present" and roll < 0.35:
-            negation = (
-                "never"
-                if roll < 0.18 and verb.base not in ("have", "love", "like", "hate")
-                else "no longer"
-            )
-        elif tense == "past" and roll < 0.2 and not verb.imparfait:
-            negation = "never"
-    frequency = time = None
+    if tense == "already" and verb.base in _NEVER_DONE:
+        tense = "past"
+    if tense in ("progressive", "want", "can", "must") and verb.base in _ACCIDENTS:
+        tense = "past"
+    negation = "" if question or dice.chance(0.75) else _negation(dice, verb, tense)
     roll = dice.random()
     if (
         tense == "present"
@@ -85,18 +81,24 @@ def mood_for(dice: Dice, verb: Verb, question: bool = False) -> Mood:
         and (not verb.stative or verb is BE or verb.base == "see")
     ):
         frequency = FREQUENCIES[int(roll * 100) % 3]
-        if negation not in ("", "not") or (negation and frequency[0] == "sometimes"):
-            frequency = None
-    elif roll > 0.75:
-        times = tense if tense in TIMES else "modal" if tense != "already" else ""
-        timeless = (
-            verb.base in _TIMELESS
-            if tense == "present"
-            else verb.base in _TIMELESS - {"be", "need"}
-        )
-        if times and not timeless and not (verb.base == "see" and tense == "present"):
-            time = dice.pick(TIMES[times])
-    return Mood(tense, negation, frequency, time)
+        if not negation or (negation == "not" and frequency[0] != "sometimes"):
+            return Mood(tense, negation, frequency)
+    elif roll > 0.75 and negation != "never":
+        times = TIMES.get(tense, () if tense == "already" else TIMES["modal"])
+        if times and verb.base not in (_TIMELESS_NOW if tense == "present" else _TIMELESS):
+            return Mood(tense, negation, None, dice.pick(times))
+    return Mood(tense, negation)
+
+
+def _negation(dice: Dice, verb: Verb, tense: str) -> str:
+    roll = dice.random()
+    if tense == "already":
+        return "not yet"
+    if tense == "present" and roll < 0.35:
+        return "never" if roll < 0.18 and verb.base not in _TIMELESS else "no longer"
+    if tense == "past" and roll < 0.2 and not verb.imparfait:
+        return "never"
+    return "not"
 
 
 def place(dice: Dice, preposition: str, only: str = "") -> Place:

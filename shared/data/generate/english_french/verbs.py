@@ -71,7 +71,6 @@ NEED = _verb(
     "need", "avoir", PEOPLE, "hat coat umbrella key computer bag lamp bread milk water oil rice knife plate car "
     "bicycle bottle chair", tail=("besoin",), preposition="de", stative=True, imparfait=True,
 )  # fmt: skip
-TALK = _verb("talk", "parler", PEOPLE, PEOPLE, particle="to", preposition="à")
 
 # Without an object. Animals do some of it, trains and planes leave.
 INTRANSITIVE: tuple[Verb, ...] = (
@@ -125,7 +124,7 @@ TRANSITIVE: tuple[Verb, ...] = (
     _verb("sell sells sold sold selling", "vendre", PEOPLE, "@clothing @fruit bread cheese meat fish honey wine flower "
           "painting car bicycle house book newspaper horse lamp watch"),
     _verb("see sees saw seen seeing", "voir", _ANYONE, PEOPLE + " @animal", stative=True),
-    _verb("see sees saw seen seeing", "voir", PEOPLE, "@place @vehicle tree flower clock painting", stative=True),
+    _verb("see sees saw seen seeing", "voir", PEOPLE, "station church castle bridge island beach house hotel airport forest village @vehicle tree flower clock painting", stative=True),
     _verb("look", "chercher", PEOPLE, PEOPLE + " @animal key umbrella watch bag hat shoe ball book letter knife",
           particle="for"),
     _verb("find finds found found finding", "trouver", PEOPLE, "@animal key umbrella watch bag hat ball book letter "
@@ -138,6 +137,7 @@ TRANSITIVE: tuple[Verb, ...] = (
     _verb("wear wears wore worn wearing", "porter", PEOPLE, "hat shirt coat shoe scarf watch"),
     _verb("love", "adorer", PEOPLE, "@drink @fruit @text bread cheese soup fish cat dog horse bird flower city",
           stative=True),
+    _verb("love", "aimer", PEOPLE, PEOPLE, stative=True),
     _verb("like", "aimer", PEOPLE, "@drink @fruit @text bread cheese soup rice fish honey cat dog rabbit owl horse "
           "garden painting island", stative=True),
     _verb("hate", "détester", PEOPLE, "@drink bread cheese soup fish egg mouse cat plane city hospital", stative=True),
@@ -151,7 +151,7 @@ TRANSITIVE: tuple[Verb, ...] = (
     _verb("call", "appeler", PEOPLE, PEOPLE + " dog cat"),
     _verb("help", "aider", PEOPLE, PEOPLE),
     _verb("follow", "suivre", _ANYONE, PEOPLE + " @animal"),
-    _verb("paint", "peindre", PEOPLE, "house door window chair boat tree flower bird table horse"),
+    _verb("paint", "peindre", PEOPLE, "house door window chair boat tree flower table"),
     _verb("make makes made made making", "faire", PEOPLE, "cake soup sandwich bread cheese coffee tea"),
     _verb("build builds built built building", "construire", PEOPLE, "house boat bridge castle school church"),
     _verb("bring brings brought brought bringing", "apporter", PEOPLE, "@text @fruit bread cheese wine water umbrella "
@@ -166,7 +166,7 @@ TRANSITIVE: tuple[Verb, ...] = (
     _verb("understand understands understood understood understanding", "comprendre", PEOPLE,
           PEOPLE + " story poem letter book", stative=True),
     _verb("put puts put put putting", "mettre", PEOPLE, "hat coat shirt scarf dress", particle="on"),
-    TALK,
+    _verb("talk", "parler", PEOPLE, PEOPLE, particle="to", preposition="à"),
     _verb("answer", "répondre", PEOPLE, PEOPLE, preposition="à"),
     HAVE,
     NEED,
@@ -183,12 +183,19 @@ GIVING: tuple[Verb, ...] = (
 )  # fmt: skip
 # In love with kinds of things: French takes the definite article, as in "elle aime les pommes".
 GENERIC = frozenset({"love", "like", "hate"})
-# Only these make sense with a person as a pronoun object, or after "because she … him".
+# What is done to people, for object pronouns.
 PERSONAL = tuple(
     verb
     for verb in TRANSITIVE
-    if any(noun.kind == "person" for noun in verb.objects) and verb.base not in ("have",)
-) + tuple(verb for verb in TRANSITIVE if verb.base in ("love", "hate"))
+    if verb.preposition != "de" and any(noun.kind == "person" for noun in verb.objects)
+) + tuple(verb for verb in TRANSITIVE if verb.base == "hate")
+# What people do to things at a moment, as in a story.
+PEOPLES_ACTIONS = tuple(
+    verb
+    for verb in TRANSITIVE
+    if any(noun.kind == "person" for noun in verb.subjects)
+    and (not verb.stative or verb.base == "see")
+)
 # Fixed complements, as (English words, French words).
 GAMES = (
     ("football", "à le football"),

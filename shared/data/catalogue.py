@@ -23,7 +23,7 @@ from shared.data import (
     wiki,
 )
 from shared.data.errors import DataError, DownloadError
-from shared.data.lookup import Found, Recipe
+from shared.data.lookup import Found, Recipe, bring
 from shared.data.source import Dataset, size_of
 from shared.data.splits import Articles
 
@@ -166,7 +166,7 @@ def _fetch(record: records.Record) -> Outcome:
             record.name, False, "not brought, since BUMBLEBEE_OFFLINE is set; unset it to download"
         )
     try:
-        place = store.obtain(record.folder, recipe.fetch)
+        place = bring(recipe)
     except DataError as error:
         return Outcome(record.name, False, str(error))
     return Outcome(record.name, True, f"brought into {place}, {_megabytes(place)}")

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from shared.data import hub, places, readers, transfer
+from shared.data import hub, places, transfer
 from shared.data.errors import DownloadError, broken
 from shared.data.lookup import Found, Recipe, look_up, ours
 from shared.data.source import Dataset
 from shared.data.splits import Images
+
+if TYPE_CHECKING:
+    import pyarrow
 
 CIFAR10_NAMES = (
     "airplane",
@@ -54,13 +58,13 @@ def drawn_images() -> Dataset:
 def _read(folder: Path) -> Found | None:
     if places.present(folder / "cifar-10-batches-py"):
         return _read_batches(folder)
-    files = {split: hub.parquet_files(folder, split) for split in ("train", "test")}
-    if not any(files.values()):
+    tables = {split: hub.read_split(folder, split, ("img", "label")) for split in ("train", "test")}
+    if all(table is None for table in tables.values()):
         return None
-    for split, paths in files.items():
-        if not paths:
+    for split, table in tables.items():
+        if table is None:
             raise broken(folder, f"lacks the parquet file of the split {split}")
-    return Found({split: _read_parquet(paths) for split, paths in files.items()}, CIFAR10_NAMES)
+    return Found({split: _decode(table, folder) for split, table in tables.items()}, CIFAR10_NAMES)
 
 
 def _read_batches(folder: Path) -> Found:
@@ -81,12 +85,12 @@ def _read_batches(folder: Path) -> Found:
     return Found(splits, CIFAR10_NAMES)
 
 
-def _read_parquet(paths: list[Path]) -> Images:
+def _decode(table: pyarrow.Table, folder: Path) -> Images:
+    """Images and labels of the hub's table; folder: to be named where an image is broken."""
     import numpy as np
     import torch
     from PIL import Image
 
-    table = readers.read_parquet(paths, ("img", "label"))
     pixels = np.empty((len(table), 32, 32, 3), dtype=np.uint8)
     for row, image in enumerate(table["img"].combine_chunks().to_pylist()):
         try:
@@ -95,7 +99,7 @@ def _read_parquet(paths: list[Path]) -> Images:
             )
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise broken(
-                paths[0], f"has no PNG or JPEG image of 32 × 32 pixels in row {row}"
+                folder, f"has no PNG or JPEG image of 32 × 32 pixels in row {row}"
             ) from error
     images = torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous()
     return Images(images, torch.from_numpy(table["label"].to_numpy().astype("int64")))

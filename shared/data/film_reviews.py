@@ -20,7 +20,7 @@ FRACTIONS = {"train": 0.8, "validation": 0.1, "test": 0.1}
 def rotten_tomatoes() -> Dataset:
     """Sentences from film reviews (Pang & Lee 2005): `train` (8,530), `validation` (1,066), `test` (1,066) of `Texts`.
 
-    labels: int64 (n,), 0 negative and 1 positive, in equal numbers.
+    labels: int64 (n,), 0 negative and 1 positive, in equal numbers; rows are shuffled, seed 0.
     From the hub, `cornell-movie-review-data/rotten_tomatoes`, with its splits. Layout of the folder `rt-polarity`: the
     authors' `rt-polarity.pos` and `.neg`, which have no split: 80/10/10 % of each class, seed 0. They are usually
     called latin-1, but their dashes and ellipses are Windows-1252, so they are read as that. Stand-in: `reviews()`.
@@ -31,7 +31,7 @@ def rotten_tomatoes() -> Dataset:
 def imdb() -> Dataset:
     """Long film reviews (Maas et al. 2011): `train` and `test` of `Texts`, 25,000 each on the hub (`stanfordnlp/imdb`).
 
-    labels: int64 (n,), 0 negative and 1 positive. `<br />` stands for a line end, as published.
+    labels: int64 (n,), 0 negative and 1 positive; rows are shuffled, seed 0. Line ends are `<br />`.
     Layout of the folder `imdb`: one archive `aclImdb*.tar.gz` of the authors' folders, or a part of them, or the hub's
     parquet files. Stand-in: `reviews()`.
     """
@@ -69,22 +69,30 @@ def texts_of(texts: list[str], labels: Sequence[int], kinds: list[str] | None = 
     return Texts(texts, torch.tensor(labels, dtype=torch.int64), kinds)
 
 
-def read_labelled_parquet(folder: Path, splits: Sequence[str]) -> dict[str, Texts]:
-    """Those of the splits that lie in `folder` as the hub's parquet files with the columns `text` and `label`."""
+def read_labelled(folder: Path, splits: Sequence[str]) -> dict[str, Texts]:
+    """Those of the splits that lie in `folder` in the hub's layout with the columns `text` and `label`."""
     found = {}
     for split in splits:
-        files = hub.parquet_files(folder, split)
-        if files:
-            table = readers.read_parquet(files, ("text", "label"))
+        table = hub.read_split(folder, split, ("text", "label"))
+        if table is not None:
             found[split] = texts_of(table["text"].to_pylist(), table["label"].to_pylist())
     return found
+
+
+def _shuffled(splits: dict[str, Texts]) -> dict[str, Texts]:
+    """Published files list one class after the other, so that their first thousand rows would be one class."""
+    shuffled = {}
+    for name, split in splits.items():
+        (order,) = cut(len(split), (1.0,))
+        shuffled[name] = Texts([split.texts[row] for row in order], split.labels[order])
+    return shuffled
 
 
 def _read_rotten(folder: Path) -> Found | None:
     paths = [folder / "rt-polarity.neg", folder / "rt-polarity.pos"]
     here = [places.present(path) for path in paths]
     if not any(here):
-        splits = read_labelled_parquet(folder, tuple(FRACTIONS))
+        splits = _shuffled(read_labelled(folder, tuple(FRACTIONS)))
         return Found(splits, CLASS_NAMES) if splits else None
     if not all(here):
         raise broken(
@@ -111,8 +119,8 @@ def _read_rotten(folder: Path) -> Found | None:
 def _read_imdb(folder: Path) -> Found | None:
     archives = places.listing(folder, "aclImdb*.tar.gz")
     if archives:
-        return Found(_read_archive(archives[0]), CLASS_NAMES)
-    splits = read_labelled_parquet(folder, ("train", "test"))
+        return Found(_shuffled(_read_archive(archives[0])), CLASS_NAMES)
+    splits = _shuffled(read_labelled(folder, ("train", "test")))
     return Found(splits, CLASS_NAMES) if splits else None
 
 

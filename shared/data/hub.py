@@ -6,14 +6,18 @@ What is fetched lies as `<split>-00000-of-00001.parquet`, the layout of the hub 
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from shared.data import places, transfer
+from shared.data import places, readers, transfer
 from shared.data.errors import DownloadError
+
+if TYPE_CHECKING:
+    import pyarrow
 
 _DISK = {
     errno.ENOSPC,
@@ -34,7 +38,7 @@ def fetch(
     _check_hub(repository)
     import datasets
 
-    with tempfile.TemporaryDirectory(prefix="bumblebee-", ignore_cleanup_errors=True) as scratch:
+    with tempfile.TemporaryDirectory(dir=folder, ignore_cleanup_errors=True) as scratch:
         try:
             loaded = datasets.load_dataset(repository, config, cache_dir=scratch)
             for split in splits or tuple(loaded):
@@ -42,7 +46,8 @@ def fetch(
         except Exception as error:
             raise _failed(repository, error) from error
         finally:
-            loaded = None  # Windows removes no file that is still mapped into memory
+            loaded = None
+            gc.collect()  # Windows removes no file that is still mapped into memory
 
 
 def stream(repository: str, config: str, split: str = "train") -> Iterator[dict[str, Any]]:
@@ -58,17 +63,17 @@ def stream(repository: str, config: str, split: str = "train") -> Iterator[dict[
         raise _failed(repository, error) from error
 
 
-def parquet_files(folder: Path, split: str) -> list[Path]:
-    """The parquet files of a split in `folder` or one folder below, by the hub's names (`train-*`, `train.parquet`)."""
-    patterns = [
-        f"{split}-*.parquet",
-        f"{split}.parquet",
-        f"*/{split}-*.parquet",
-        f"*/{split}.parquet",
-    ]
-    return next(
-        (files for files in (places.listing(folder, pattern) for pattern in patterns) if files), []
-    )
+def read_split(folder: Path, split: str, columns: Sequence[str]) -> pyarrow.Table | None:
+    """The named columns of a split that lies in `folder` (or one folder below), None where it does not.
+
+    As the hub lays it out (`train-*.parquet`, `train.parquet`), or as `save_to_disk` does (`train/data-*.arrow`).
+    """
+    patterns = [f"{split}-*.parquet", f"{split}.parquet", f"{split}/data-*.arrow"]
+    for pattern in (*patterns, *(f"*/{pattern}" for pattern in patterns)):
+        files = places.listing(folder, pattern)
+        if files:
+            return readers.read_columns(files, columns)
+    return None
 
 
 def _check_hub(repository: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from pathlib import Path
 
 from shared.data import hub, pack, places, readers, transfer
@@ -67,24 +68,19 @@ def _read_wikitext(folder: Path) -> Found | None:
         if path is not None:
             splits[split] = _by_article(readers.read_text(path))
         else:
-            files = hub.parquet_files(folder, split)
-            if files:
-                rows = readers.read_parquet(files, ("text",))["text"].to_pylist()
-                splits[split] = _by_article(
-                    "".join(row or " \n" for row in rows)
-                )  # the hub empties blank lines
+            table = hub.read_split(folder, split, ("text",))
+            if table is not None:
+                # the hub's copy has nothing where the published file has a blank line
+                text = "".join(row or " \n" for row in table["text"].to_pylist())
+                splits[split] = _by_article(text)
     return Found(splits) if splits else None
 
 
 def _by_article(text: str) -> Texts:
     """Cut before each heading of the first rank, ` = Title = ` between empty lines; nothing is lost."""
-    starts = [match.start() for match in re.finditer(r"(?m)^ \n = (?!=)[^\n]*(?<!= )= \n \n", text)]
-    ends = [*starts[1:], len(text)]
-    if not starts or starts[0] > 0:
-        starts, ends = [0, *starts], [starts[0] if starts else len(text), *ends]
-        if ends[0] == 0:
-            starts, ends = starts[1:], ends[1:]
-    return Texts([text[start:end] for start, end in zip(starts, ends, strict=False)])
+    headings = re.finditer(r"(?m)^ \n = (?!=)[^\n]*(?<!= )= \n \n", text)
+    ends = sorted({0, *(heading.start() for heading in headings), len(text)})
+    return Texts([text[start:end] for start, end in pairwise(ends)])
 
 
 def _read_shakespeare(folder: Path) -> Found | None:

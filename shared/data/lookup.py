@@ -89,7 +89,22 @@ def in_cache(recipe: Recipe) -> Path:
         problem = damage
     if recipe.fetch is None or places.offline():
         raise problem
-    return store.obtain(folder, recipe.fetch)
+    return bring(recipe)
+
+
+def bring(recipe: Recipe) -> Path:
+    """The folder of the cached copy, downloaded if there is none; what cannot be read is not kept."""
+
+    def fetch(folder: Path) -> None:
+        recipe.fetch(folder)
+        try:
+            found = recipe.read(folder)
+        except DataError as error:
+            raise DownloadError(f"what was downloaded is of no use: {error}") from error
+        if found is None:
+            raise DownloadError("the download brought none of the files that were expected")
+
+    return store.obtain(records.find(recipe.name).folder, fetch)
 
 
 def real(
@@ -119,7 +134,7 @@ def substitute(recipe: Recipe, why: DataError) -> Dataset:
     )
     reason = str(why).rstrip(".")
     if not isinstance(why, NotTried):
-        log.warning("%s stands in for %s: %s.", made.title, record.title, reason)
+        log.warning("Stand-in for %s: %s. %s.", record.title, made.title, reason)
     source = Source(False, "embedded", f"{where}; {reason}.", made.source.shipped_with)
     return Dataset(
         recipe.name, made.title, made.splits, source, made.licence, made.class_names, record.title

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from shared.data import hub, pack, places, readers
 from shared.data.errors import broken
-from shared.data.film_reviews import read_labelled_parquet, texts_of
+from shared.data.film_reviews import read_labelled, texts_of
 from shared.data.lookup import Found, Recipe, look_up, ours
 from shared.data.source import Dataset
 from shared.data.splits import Texts
@@ -64,7 +64,7 @@ def _passages(text: str) -> list[str]:
 def _read(folder: Path) -> Found | None:
     test, train = folder / "test.csv", folder / "train.csv"
     if not places.present(test):
-        splits = read_labelled_parquet(folder, ("train", "test"))
+        splits = read_labelled(folder, ("train", "test"))
         return Found(splits, CLASS_NAMES) if splits else None
     whole = _read_csv(test)
     if places.present(train):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from shared.data import hub, pack, places, readers
 from shared.data.errors import broken
@@ -12,6 +12,10 @@ from shared.data.rows import Article, Question
 from shared.data.source import Dataset
 from shared.data.splits import Questions
 
+if TYPE_CHECKING:
+    import pyarrow
+
+COLUMNS = ("id", "title", "context", "question", "answers")
 FILES = {"train": "train-v2.0.json", "validation": "dev-v2.0.json"}
 
 
@@ -47,9 +51,9 @@ def _read(folder: Path) -> Found | None:
         if places.present(folder / name):
             splits[split] = _read_json(folder / name)
         else:
-            files = hub.parquet_files(folder, split)
-            if files:
-                splits[split] = _read_parquet(files)
+            table = hub.read_split(folder, split, COLUMNS)
+            if table is not None:
+                splits[split] = _of_table(table)
     return Found(splits) if splits else None
 
 
@@ -71,8 +75,7 @@ def _read_json(path: Path) -> Questions:
     return Questions(tuple(questions), tuple(paragraphs))
 
 
-def _read_parquet(files: list[Path]) -> Questions:
-    table = readers.read_parquet(files, ("id", "title", "context", "question", "answers"))
+def _of_table(table: pyarrow.Table) -> Questions:
     questions, paragraphs, place_of = [], [], {}
     for row in table.to_pylist():
         place = place_of.setdefault(row["context"], len(paragraphs))

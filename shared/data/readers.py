@@ -75,10 +75,7 @@ def read_csv(path: Path, columns: Sequence[str]) -> pandas.DataFrame:
             raise broken(path, "is empty") from error
         except pandas.errors.ParserError as error:
             raise broken(path, f"is no CSV table ({error})") from error
-    missing = [name for name in columns if name not in table.columns]
-    if missing:
-        there = ", ".join(map(str, table.columns))
-        raise broken(path, f"lacks the column {missing[0]!r}; it has {there}")
+    _check_columns(path, columns, list(table.columns))
     if table.empty:
         raise broken(path, "has a header but no row")
     holes = table[list(columns)].isna().any(axis=1)
@@ -99,19 +96,26 @@ def read_plain_csv(path: Path, width: int) -> list[list[str]]:
     return rows
 
 
-def read_parquet(paths: Sequence[Path], columns: Sequence[str]) -> pyarrow.Table:
-    """The named columns of one or more parquet files, one below the other."""
+def read_columns(paths: Sequence[Path], columns: Sequence[str]) -> pyarrow.Table:
+    """The named columns of one or more parquet or arrow files, one below the other."""
     import pyarrow
     import pyarrow.parquet
 
     tables = []
     for path in paths:
-        check_parquet(path, columns)
+        if path.suffix == ".parquet":
+            check_parquet(path, columns)
         with reading(path):
             try:
-                tables.append(pyarrow.parquet.read_table(path, columns=list(columns)))
+                if path.suffix == ".parquet":
+                    table = pyarrow.parquet.read_table(path, columns=list(columns))
+                else:
+                    with pyarrow.OSFile(str(path)) as file:
+                        table = pyarrow.ipc.open_stream(file).read_all()
             except pyarrow.ArrowInvalid as error:
                 raise broken(path, f"is damaged ({str(error).splitlines()[0]})") from error
+        _check_columns(path, columns, table.column_names)
+        tables.append(table.select(list(columns)))
     return pyarrow.concat_tables(tables)
 
 
@@ -129,9 +133,13 @@ def check_parquet(path: Path, columns: Sequence[str]) -> None:
             raise broken(
                 path, f"is no whole parquet file ({str(error).splitlines()[0]})"
             ) from error
+    _check_columns(path, columns, there)
+
+
+def _check_columns(path: Path, columns: Sequence[str], there: Sequence[str]) -> None:
     missing = [name for name in columns if name not in there]
     if missing:
-        raise broken(path, f"lacks the column {missing[0]!r}; it has {', '.join(there)}")
+        raise broken(path, f"lacks the column {missing[0]!r}; it has {', '.join(map(str, there))}")
 
 
 def check_md5(path: Path, expected: str, publisher: str) -> None:

@@ -96,9 +96,7 @@ def _fetch(folder: Path) -> None:
         try:
             transfer.download(GROWING, folder, "fra-eng.zip")
         except DownloadError as second:
-            raise DownloadError(f"{first} {second}") from second
-    if _read(folder) is None:
-        raise DownloadError("the archive of sentence pairs is empty")
+            raise DownloadError(f"{first}; {second}") from second
 
 
 SENTENCE_PAIRS = Recipe("sentence_pairs", read=_read, fetch=_fetch, stand_in=grammar_pairs)

@@ -75,7 +75,7 @@ def download(
             failures.append(f"{url} could not be downloaded ({_short(error)})")
         except ValueError:  # pooch: the checksum differs
             failures.append(f"{url} gave a file with another checksum than {checksum}")
-    raise DownloadError("; ".join(failures) + ".")
+    raise DownloadError("; ".join(dict.fromkeys(failures)))
 
 
 def _whom_to_ask(url: str) -> tuple[str, int]:

@@ -13,7 +13,7 @@ import torch
 class Difference:
     """One place where `mine` is not `theirs`.
 
-    kind: "type", "shape", "dtype", "length", "value" or "not finite"
+    kind: "type", "shape", "dtype", "device", "layout", "length", "value" or "not finite"
     path: where in a nest, e.g. "['gradient of x']" or "[2]"; empty at the top
     """
 
@@ -37,7 +37,7 @@ def difference(
     if isinstance(theirs, np.ndarray):
         if not isinstance(mine, np.ndarray):
             return Difference("type", path, mine, theirs)
-        return _array_difference(_as_tensor(mine), _as_tensor(theirs), rtol, atol, path)
+        return _numpy_difference(mine, theirs, rtol, atol, path)
     if isinstance(theirs, Mapping):
         return _mapping_difference(mine, theirs, rtol, atol, path)
     if isinstance(theirs, (list, tuple)):
@@ -51,6 +51,8 @@ def difference(
         )
     if isinstance(theirs, (int, float)) and not isinstance(theirs, bool):
         return _number_difference(mine, theirs, rtol, atol, path)
+    if isinstance(theirs, bool) and isinstance(mine, np.bool_):
+        mine = bool(mine)
     if type(mine) is not type(theirs):
         return Difference("type", path, mine, theirs)
     return None if mine == theirs else Difference("value", path, mine, theirs)
@@ -60,8 +62,18 @@ def _first(differences: Iterator[Difference | None]) -> Difference | None:
     return next((d for d in differences if d is not None), None)
 
 
-def _as_tensor(array: np.ndarray) -> torch.Tensor:
-    return torch.from_numpy(np.ascontiguousarray(array))
+def _numpy_difference(
+    mine: np.ndarray, theirs: np.ndarray, rtol: float, atol: float, path: str
+) -> Difference | None:
+    if mine.shape != theirs.shape:
+        return Difference("shape", path, mine, theirs)
+    if mine.dtype != theirs.dtype:
+        return Difference("dtype", path, mine, theirs)
+    if theirs.dtype.kind not in "fc":  # whole numbers, booleans, texts, objects
+        return None if np.array_equal(mine, theirs) else Difference("value", path, mine, theirs)
+    # As tensors, on a copy in the machine's own byte order, which torch asks for.
+    both = [torch.from_numpy(x.astype(x.dtype.newbyteorder("="))) for x in (mine, theirs)]
+    return _array_difference(*both, rtol, atol, path)
 
 
 def _array_difference(
@@ -71,6 +83,10 @@ def _array_difference(
         return Difference("shape", path, mine, theirs)
     if mine.dtype != theirs.dtype:
         return Difference("dtype", path, mine, theirs)
+    if mine.device != theirs.device:
+        return Difference("device", path, mine.device, theirs.device)
+    if mine.layout != theirs.layout:
+        return Difference("layout", path, mine.layout, theirs.layout)
     if not theirs.is_floating_point() and not theirs.is_complex():
         return None if torch.equal(mine, theirs) else Difference("value", path, mine, theirs)
     if torch.allclose(mine, theirs, rtol=rtol, atol=atol, equal_nan=True):
@@ -119,7 +135,7 @@ def brief(value: Any, most: int = 12) -> str:
     if isinstance(value, torch.nn.Parameter):
         value = value.detach()
     if isinstance(value, (torch.Tensor, np.ndarray)):
-        if size(value) <= most:
+        if size(value) <= most and _has_numbers(value):
             return _numbers(value.tolist())
         kind = "tensor" if isinstance(value, torch.Tensor) else "array"
         return f"{kind} {tuple(value.shape)} {str(value.dtype).removeprefix('torch.')}"
@@ -132,8 +148,18 @@ def brief(value: Any, most: int = 12) -> str:
         return f"[{inside}]" if isinstance(value, list) else f"({inside})"
     if isinstance(value, torch.nn.Module) or callable(value):
         return getattr(value, "__name__", type(value).__name__)
-    text = repr(value)
+    try:
+        text = " ".join(repr(value).split())
+    except Exception:  # an object of the learner's own whose text fails
+        text = f"a {type(value).__name__}"
     return text if len(text) <= 70 else text[:67] + "…"
+
+
+def _has_numbers(value: torch.Tensor | np.ndarray) -> bool:
+    # A tensor on the device "meta" has a shape and no numbers; a sparse one does not give its own as a list.
+    return isinstance(value, np.ndarray) or (
+        value.device.type != "meta" and value.layout == torch.strided
+    )
 
 
 def _numbers(value: Any) -> str:

@@ -14,7 +14,7 @@ import torch
 
 from shared.exercises import Case, Exercise, Mistake, call, call_with_gradients
 from shared.lab.compare import Difference, brief, difference, size
-from shared.lab.run import Deadline, Outcome, Raised, run_limited, seeded
+from shared.lab.run import Deadline, Outcome, Raised, run_limited, seed_generators, seeded
 
 
 @dataclass
@@ -35,6 +35,7 @@ class Verdict:
     beside: list[tuple[str, str]] = field(default_factory=list)
     printed: str = ""
     seconds: float = 0.0
+    too_slow: bool = False
 
 
 @dataclass
@@ -58,8 +59,8 @@ def examine(exercise: Exercise, implementation: Any) -> Verdict:
         verdict.printed = verdict.printed or outcome.printed
         verdict.seconds += outcome.seconds
         mine.append(outcome)
-        if outcome.raised and outcome.raised.type == "TookTooLong":
-            return _too_slow(verdict, case, inputs)
+        if outcome.too_slow:
+            return _too_slow(verdict, case, inputs, outcome)
         theirs = _observe(case, number, exercise.reference, exercise.seconds)
         if theirs.raised:
             raise RuntimeError(
@@ -88,7 +89,8 @@ def _observe(case: Case, number: int, implementation: Any, seconds: float) -> Ou
     def work() -> dict[str, Any]:
         inputs = _inputs(case, number)
         before = copy.deepcopy(inputs)
-        output = seeded(number, lambda: case.run(implementation, *inputs))
+        seed_generators(number)
+        output = case.run(implementation, *inputs)
         changed = [] if case.in_place else _changed(before, inputs)
         return {"output": output, "changed": changed}
 
@@ -150,9 +152,15 @@ def _same(mine: Outcome, other: Outcome, case: Case) -> bool:
     return difference(mine.value, other.value, case.rtol, case.atol) is None
 
 
-def _too_slow(verdict: Verdict, case: Case, inputs: Sequence[Any]) -> Verdict:
+def _too_slow(verdict: Verdict, case: Case, inputs: Sequence[Any], outcome: Outcome) -> Verdict:
+    verdict.too_slow = True
+    stopped = (
+        "could not be stopped (restart the kernel if the computer stays busy)"
+        if outcome.left_behind
+        else "was stopped"
+    )
     verdict.why = (
-        f"it was still running after {verdict.exercise.seconds:.0f} s and was stopped: "
+        f"it was still running after {verdict.exercise.seconds:.3g} s and {stopped}: "
         "is there a loop whose condition never becomes false?"
     )
     verdict.beside = _input_rows(verdict.exercise, case, inputs)
@@ -181,6 +189,10 @@ def _property(exercise: Exercise, failure: _Failure) -> str:
         return f"{what} has the shape {tuple(found.mine.shape)}, and {tuple(found.theirs.shape)} is expected."
     if found.kind == "dtype":
         return f"{what} has the dtype {found.mine.dtype}, and {found.theirs.dtype} is expected: keep the input's."
+    if found.kind == "device":
+        return f"{what} lies on the device {found.mine}, and {found.theirs} is expected: keep the input's."
+    if found.kind == "layout":
+        return f"{what} is stored as {found.mine}, and {found.theirs} is expected."
     if found.kind == "not finite":
         return failure.case.says or f"{what} holds nan or inf where it must be a finite number."
     return (
@@ -192,9 +204,16 @@ def _property(exercise: Exercise, failure: _Failure) -> str:
 
 def _raised_sentence(raised: Raised) -> str:
     if raised.type == "NameError":
-        return f"it uses a name that is not defined: {raised.message}."
+        return (
+            f"it uses a name that is not defined: {raised.message}. "
+            "Run the cell that defines it first, or mend the name."
+        )
     if raised.type == "NotImplementedError":
         return "a part of it still raises NotImplementedError."
+    if raised.type == "RecursionError":
+        return "it calls itself without end: is there a case in which it stops?"
+    if raised.type == "SystemExit":
+        return "it ends the program (exit, or sys.exit): use return."
     return f"it raises {raised}."
 
 
@@ -203,7 +222,7 @@ def _relation(what: str, found: Difference) -> str:
     mine, theirs = found.mine, found.theirs
     if isinstance(theirs, (int, float)):
         mine, theirs = torch.tensor([float(mine)]), torch.tensor([float(theirs)])
-    if not isinstance(theirs, torch.Tensor) or not theirs.is_floating_point() or theirs.numel() < 2:
+    if not isinstance(theirs, torch.Tensor) or not theirs.is_floating_point():
         return ""
     mine, theirs = mine.detach().double(), theirs.detach().double()
 
@@ -212,6 +231,8 @@ def _relation(what: str, found: Difference) -> str:
 
     if close(mine, -theirs):
         return f"{what} has the wrong sign."
+    if theirs.numel() < 2:  # any number is some factor times another
+        return ""
     if theirs.ndim == 2 and close(mine, theirs.T):
         return f"{what} is transposed: rows and columns are swapped."
     if close(mine, theirs.flip(0)):

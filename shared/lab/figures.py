@@ -180,7 +180,9 @@ def decision_surface(
     for value, marker, colour in ((0, "o", COLOURS["blue"]), (1, "s", COLOURS["vermilion"])):
         chosen = points[labels.flatten() == value]
         size = 46 if len(points) < 20 else 7
-        axes.scatter(*chosen.T, marker=marker, s=size, color=colour, label=f"target {value}", zorder=3)
+        axes.scatter(
+            *chosen.T, marker=marker, s=size, color=colour, label=f"target {value}", zorder=3
+        )
     axes.set(xlabel="x₁", ylabel="x₂", title=title)
     axes.grid(False)
     return surface

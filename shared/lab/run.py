@@ -1,14 +1,15 @@
 """Runs code we did not write: with a time limit, its prints caught, and the notebook's random state left alone.
 
 The time limit works on every platform: the code runs in a thread of its own, and when its time is up an exception is
-raised inside that thread. Code that never comes back to Python (one endless C call) is left behind as a daemon.
+raised inside that thread. Code that never comes back to Python (one endless C call, a long sleep) is left behind; it
+meets that exception when it does come back, and nothing that it holds is needed by what follows.
 """
 
+import _thread
 import contextlib
 import ctypes
 import io
 import random
-import threading
 import time
 import traceback
 import warnings
@@ -20,8 +21,11 @@ import numpy as np
 import torch
 
 
-class TookTooLong(Exception):
-    """Raised inside code whose time is up."""
+class TookTooLong(SystemExit):
+    """Raised inside code whose time is up.
+
+    No `except Exception` swallows it, and a thread that ends by a SystemExit ends silently, however late.
+    """
 
 
 @dataclass
@@ -40,17 +44,26 @@ class Raised:
 
     def __str__(self) -> str:
         where = f"  (at: {self.line})" if self.line else ""
-        return f"{self.type}: {self.message}{where}"
+        return (f"{self.type}: {self.message}" if self.message else self.type) + where
 
 
 @dataclass
 class Outcome:
-    """What came of a run: `value`, or `raised`; `printed` is what the code wrote to stdout."""
+    """What came of a run: `value`, or `raised`; `printed` is what the code wrote to stdout and stderr.
+
+    left_behind: its time was up and it could not be stopped, so it still runs in the background
+    """
 
     value: Any = None
     raised: Raised | None = None
     printed: str = ""
     seconds: float = 0.0
+    left_behind: bool = False
+
+    @property
+    def too_slow(self) -> bool:
+        """True where the time was up before the code came to an end."""
+        return self.raised is not None and self.raised.type == TookTooLong.__name__
 
 
 @dataclass
@@ -65,49 +78,88 @@ class Deadline:
         return max(0.0, self.seconds - (time.monotonic() - self.started))
 
 
-def seeded(seed: int, work: Callable[[], Any]) -> Any:
-    """Runs `work` with Python's, NumPy's and torch's generators seeded, and puts their states back afterwards."""
-    python_state, numpy_state = random.getstate(), np.random.get_state()
+@contextlib.contextmanager
+def generators_kept():
+    """Puts the states of Python's, NumPy's and torch's random generators back at the end."""
+    states = random.getstate(), np.random.get_state(), torch.get_rng_state()
     try:
-        with torch.random.fork_rng(devices=[]):
-            random.seed(seed)
-            np.random.seed(seed)
-            torch.manual_seed(seed)
-            return work()
+        yield
     finally:
-        random.setstate(python_state)
-        np.random.set_state(numpy_state)
+        random.setstate(states[0])
+        np.random.set_state(states[1])
+        torch.set_rng_state(states[2])
+
+
+def seed_generators(seed: int) -> None:
+    """Seeds Python's, NumPy's and torch's generators; torch's on the CPU only, since no check runs elsewhere."""
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.default_generator.manual_seed(seed)
+
+
+def seeded(seed: int, work: Callable[[], Any]) -> Any:
+    """Runs `work` with the generators seeded, and puts their states back afterwards."""
+    with generators_kept():
+        seed_generators(seed)
+        return work()
 
 
 def run_limited(work: Callable[[], Any], seconds: float) -> Outcome:
-    """Runs `work` for at most that many seconds. It never raises what `work` raises: that is in the outcome."""
-    outcome, printed = Outcome(), io.StringIO()
+    """Runs `work` for at most that many seconds. It never raises what `work` raises: that is in the outcome.
+
+    The generators' states are put back here and not in the thread: one that is left behind would do it at any time.
+    """
+    found, printed, ended = Outcome(), io.StringIO(), _thread.allocate_lock()
     started = time.monotonic()
+    ended.acquire()
 
     def body() -> None:
         try:
-            outcome.value = work()
+            found.value = work()
         except BaseException as error:
-            outcome.raised = describe(error)
+            found.raised = describe(error)
+        finally:
+            ended.release()
 
-    thread = threading.Thread(target=body, daemon=True, name="exercise")
-    with contextlib.redirect_stdout(printed), warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore"
-        )  # the verdict speaks, not a library's warning about what it already names
-        thread.start()
+    caught = contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed)
+    with caught[0], caught[1], warnings.catch_warnings(), generators_kept():
+        # The verdict speaks, not a library's warning about what it already names.
+        warnings.simplefilter("ignore")
+        thread = _thread.start_new_thread(body, ())
         try:
-            thread.join(seconds)
-            if thread.is_alive():
-                _stop(thread)
-                outcome.value = None
-                outcome.raised = Raised("TookTooLong", f"still running after {seconds:.3g} s")
-        except KeyboardInterrupt:  # the learner pressed stop
-            _stop(thread)
+            in_time = _wait(ended, seconds)
+        except BaseException:  # the learner pressed stop
+            _stop(thread, ended)
             raise
+        stopped = in_time or _stop(thread, ended)
+    # What the thread found is read only where it ended in time: later it may still be writing.
+    outcome = found if in_time else Outcome(left_behind=not stopped)
+    if not in_time:
+        outcome.raised = Raised(TookTooLong.__name__, f"still running after {seconds:.3g} s")
     outcome.printed = printed.getvalue()
     outcome.seconds = time.monotonic() - started
     return outcome
+
+
+def _wait(ended: Any, seconds: float) -> bool:
+    """Waits for a thread's end, in slices: on Windows a wait cannot be interrupted, the moment between two can."""
+    until = Deadline(seconds)
+    while not ended.acquire(timeout=min(0.2, until.left)):
+        if until.left == 0:
+            return False
+    return True
+
+
+def _stop(thread: int, ended: Any) -> bool:
+    """Raises TookTooLong inside the thread, again and again, since code may catch it; gives up after half a second."""
+    until = Deadline(0.5)
+    while until.left > 0:
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(
+            ctypes.c_ulong(thread), ctypes.py_object(TookTooLong)
+        )
+        if ended.acquire(timeout=0.002):
+            return True
+    return False
 
 
 def describe(error: BaseException) -> Raised:
@@ -117,7 +169,10 @@ def describe(error: BaseException) -> Raised:
         for frame in traceback.extract_tb(error.__traceback__)
         if _is_learners(frame.filename)
     ]
-    message = str(error).strip().splitlines()
+    try:
+        message = str(error).strip().splitlines()
+    except Exception:  # an exception of the learner's own whose text fails
+        message = []
     return Raised(
         type(error).__name__,
         message[0] if message else "",
@@ -128,14 +183,3 @@ def describe(error: BaseException) -> Raised:
 def _is_learners(filename: str) -> bool:
     # A notebook cell's file is made up by ipykernel ("…/ipykernel_123/456.py") or IPython ("<ipython-input-…>").
     return "ipykernel_" in filename or filename.startswith("<") or "my_work" in filename
-
-
-def _stop(thread: threading.Thread) -> None:
-    """Raises TookTooLong inside the thread, several times, since code may catch it; gives up after half a second."""
-    for _ in range(10):
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(
-            ctypes.c_ulong(thread.ident or 0), ctypes.py_object(TookTooLong)
-        )
-        thread.join(0.05)
-        if not thread.is_alive():
-            return

@@ -150,6 +150,54 @@ def test_missing_column_in_parquet(root):
     fails(data.imdb, "train.parquet", "lacks the column 'text'; it has review")
 
 
+def test_cifar10_batches_are_torchvisions_and_checked_before_they_are_unpickled(root, monkeypatch):
+    import hashlib
+    import pickle
+
+    import numpy as np
+    from torchvision.datasets import CIFAR10
+
+    folder = root / "cifar10" / "cifar-10-batches-py"
+
+    def batch(name: str, shade: int) -> list[str]:
+        pixels = np.full((2, 3072), shade, dtype=np.uint8)
+        content = pickle.dumps({"data": pixels, "labels": [3, 9]})
+        put(folder / name, content)
+        return [name, hashlib.md5(content).hexdigest()]
+
+    monkeypatch.setattr(
+        CIFAR10, "train_list", [batch("data_batch_1", 10), batch("data_batch_2", 20)]
+    )
+    monkeypatch.setattr(CIFAR10, "test_list", [batch("test_batch", 30)])
+    names = pickle.dumps({"label_names": ["a"] * 10})
+    put(folder / "batches.meta", names)
+    meta = {"filename": "batches.meta", "key": "label_names", "md5": hashlib.md5(names).hexdigest()}
+    monkeypatch.setattr(CIFAR10, "meta", meta)
+    cifar10 = data.cifar10()
+    assert str(cifar10) == "CIFAR-10 · 4 train / 2 test · real, from BUMBLEBEE_DATA"
+    assert cifar10.train.images.shape == (
+        4,
+        3,
+        32,
+        32,
+    ) and cifar10.test.images.unique().tolist() == [30]
+    put(folder / "test_batch", b"cos\nsystem\n(S'false'\ntR.")
+    fails(data.cifar10, "cifar-10-batches-py", "is not whole, or altered", AGAIN)
+
+
+def test_an_image_that_cannot_be_decoded(root):
+    import pyarrow
+    import pyarrow.parquet
+
+    rows = pyarrow.table({"img": [{"bytes": b"no image", "path": None}], "label": [1]})
+    (root / "cifar10").mkdir()
+    for split in ("train", "test"):
+        pyarrow.parquet.write_table(rows, root / "cifar10" / f"{split}.parquet")
+    fails(data.cifar10, "cifar10 has no PNG or JPEG image of 32 × 32 pixels in row 0")
+    (root / "cifar10" / "test.parquet").unlink()
+    fails(data.cifar10, "cifar10 lacks the parquet file of the split test")
+
+
 def test_wrong_values(root):
     columns = "date,HUFL,HULL,MUFL,MULL,LUFL,LULL,OT\n"
     put(root / "ett" / "ETTh1.csv", f"{columns}2016-07-01,1,2,3,4,5,six,7\n")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from shared import data
@@ -142,9 +140,9 @@ def test_datasets_itself_reads_and_writes_what_we_read(online, tmp_path):
             pyarrow.table(TEXTS), upstream / f"{split}-00000-of-00001.parquet"
         )
     hub.fetch(fetched, str(upstream))
-    from shared.data.film_reviews import read_labelled_parquet
+    from shared.data.film_reviews import read_labelled
 
-    splits = read_labelled_parquet(fetched, ("train", "test"))
+    splits = read_labelled(fetched, ("train", "test"))
     assert splits["test"].texts == ["bad", "good"] and splits["test"].labels.tolist() == [0, 1]
 
 
@@ -167,6 +165,21 @@ def test_the_hubs_own_switch_is_heeded(online, monkeypatch, small_pack):
     assert "HF_HUB_OFFLINE forbids it" in data.imdb().source.detail
 
 
-def test_a_missing_split_and_a_missing_data_set_are_told_apart(tmp_path):
-    assert hub.parquet_files(tmp_path, "train") == []
-    assert hub.parquet_files(Path(tmp_path / "nowhere"), "train") == []
+def test_what_save_to_disk_wrote_is_read(tmp_path):
+    import datasets
+
+    made = datasets.Dataset.from_dict(TEXTS)
+    datasets.DatasetDict({"train": made, "test": made}).save_to_disk(str(tmp_path / "imdb"))
+    from shared.data.film_reviews import read_labelled
+
+    splits = read_labelled(tmp_path / "imdb", ("train", "test", "validation"))
+    assert list(splits) == ["train", "test"] and splits["train"].texts == ["bad", "good"]
+    arrow = next((tmp_path / "imdb" / "train").glob("*.arrow"))
+    arrow.write_bytes(arrow.read_bytes()[:200])
+    with pytest.raises(data.DataError, match=r"\.arrow is damaged"):
+        read_labelled(tmp_path / "imdb", ("train",))
+
+
+def test_a_split_that_is_not_there_is_none(tmp_path):
+    assert hub.read_split(tmp_path, "train", ("text",)) is None
+    assert hub.read_split(tmp_path / "nowhere", "train", ("text",)) is None

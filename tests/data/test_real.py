@@ -138,7 +138,7 @@ def test_labels_are_balanced_and_zero_based(real_data):
             counts = split.labels.bincount()
             assert len(counts) == classes == len(dataset.class_names)
             assert counts.max() - counts.min() <= 1
-            assert split.labels[:100].unique().numel() == classes or name == "imdb"
+            assert split.labels[:100].unique().numel() == classes
 
 
 def test_rotten_tomatoes_reads_its_dashes(real_data):

@@ -22,9 +22,16 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from itertools import accumulate
 
-from shared.data.generate.english_french import compound, frames, questions, relatives, scenes
+from shared.data.generate.english_french import (
+    comparisons,
+    compound,
+    frames,
+    questions,
+    relatives,
+    scenes,
+)
+from shared.data.generate.english_french.dice import Dice
 from shared.data.generate.english_french.frames import Sentence
-from shared.data.generate.english_french.phrases import Dice
 from shared.data.generate.english_french.surface import Words, write_english, write_french
 
 Pair = tuple[str, str]
@@ -66,7 +73,7 @@ _FRAMES: tuple[tuple[Frame, tuple[int, int, int]], ...] = (
     (scenes.existence, (0, 6, 0)),
     (scenes.presentation, (7, 1, 0)),
     (scenes.weather, (1, 1, 0)),
-    (scenes.comparison, (0, 7, 0)),
+    (comparisons.comparison, (0, 7, 0)),
     (compound.joined_clauses, (0, 0, 16)),
     (compound.shared_subject, (0, 2, 14)),
     (compound.opinion, (0, 2, 8)),

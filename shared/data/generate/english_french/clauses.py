@@ -38,7 +38,7 @@ class Clitic(NamedTuple):
 class Predicate(NamedTuple):
     """What is said of a subject.
 
-    english, french: what follows the verb; negated: the same in French after ne … pas; manner: (English, French) adverb.
+    english, french: what follows the verb; negated: the French after ne … pas; manner: an adverb.
     """
 
     verb: Verb

@@ -13,11 +13,17 @@ from shared.data.generate.english_french.clauses import (
     french_predicate,
 )
 from shared.data.generate.english_french.conjugation import present
-from shared.data.generate.english_french.descriptions import anything, description
+from shared.data.generate.english_french.descriptions import anything, state
+from shared.data.generate.english_french.dice import Dice
 from shared.data.generate.english_french.frames import Sentence, key_of
 from shared.data.generate.english_french.lexicon import nouns
-from shared.data.generate.english_french.phrases import Dice, build, noun_phrase, subject
-from shared.data.generate.english_french.predicates import intransitive, motion, transitive
+from shared.data.generate.english_french.phrases import build, noun_phrase, subject
+from shared.data.generate.english_french.predicates import (
+    intransitive,
+    motion,
+    transitive,
+    with_pronoun,
+)
 from shared.data.generate.english_french.settings import Said, mood_for, nouns_for
 from shared.data.generate.english_french.surface import Words, words
 from shared.data.generate.english_french.verbs import (
@@ -38,6 +44,10 @@ _JOINTS = (
 )
 
 
+_ACTIONS = (intransitive, intransitive, transitive, transitive, with_pronoun, motion)
+_TENSE_OF_REASON = {"past": "past", "already": "past"}
+
+
 def _write(said: Said) -> tuple[Words, Words]:
     who, what, mood, _ = said
     return english_clause(who.english, who.person, what, mood), french_clause(who, what, mood)
@@ -45,8 +55,14 @@ def _write(said: Said) -> tuple[Words, Words]:
 
 def joined_clauses(dice: Dice) -> Sentence | None:
     """`Paul is reading and Marie is sleeping.`, `She is not eating because she is not hungry.`"""
-    first, (joint, french_joint) = anything(dice), dice.pick(_JOINTS)
-    second = anything(dice) if joint[0] != "because" else description(dice)
+    joint, french_joint = dice.pick(_JOINTS)
+    if joint[0] == "because":
+        first = dice.pick(_ACTIONS)(dice)
+        second = (
+            state(dice, Mood(_TENSE_OF_REASON.get(first.mood.tense, "present"))) if first else None
+        )
+    else:
+        first, second = anything(dice), anything(dice)
     if first is None or second is None or first.subject.lemmas == second.subject.lemmas:
         return None
     english, french = _write(first)
@@ -63,6 +79,8 @@ def shared_subject(dice: Dice) -> Sentence | None:
     """`The girl went to the park and sang.` → `La fille est allée au parc et a chanté.`"""
     who, mood = subject(dice, _PEOPLE), Mood(dice.pick(("present", "past")))
     roll = dice.random()
+    if who.person == 0:  # French says je again
+        return None
     if roll < 0.4:
         first = motion(dice, verbs=(GO, COME_BACK), who=who, mood=mood)
     elif roll < 0.75:

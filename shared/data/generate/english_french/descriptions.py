@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from shared.data.generate.english_french.clauses import Mood, Predicate
+from shared.data.generate.english_french.dice import Dice
 from shared.data.generate.english_french.lexicon import MASS, nouns
 from shared.data.generate.english_french.phrases import (
     PERSON_ADJECTIVES,
     PREDICATIVE,
-    Dice,
     noun_phrase,
     subject,
 )
@@ -48,7 +48,7 @@ def description(dice: Dice, question: bool = False) -> Said | None:
     mood = mood_for(dice, BE, question)
     roll = dice.random()
     if roll < 0.25:
-        return _state(dice, mood)
+        return state(dice, mood)
     if roll < 0.3:
         return _trade(dice, mood)
     if roll < 0.45:
@@ -56,17 +56,24 @@ def description(dice: Dice, question: bool = False) -> Said | None:
     return _quality(dice, mood)
 
 
-def _state(dice: Dice, mood: Mood) -> Said:
+def state(dice: Dice, mood: Mood) -> Said:
+    """Someone is hungry, late, tired or the like: what may be the reason for something."""
     who = subject(dice, _PEOPLE, plain=dice.chance(0.5))
-    if dice.chance(0.5):
+    roll = dice.random()
+    if roll < 0.45:
         english, french = dice.pick(_IDIOMS)
         verb = BE._replace(infinitive="avoir", tail=(french,))
-    else:
+    elif roll < 0.8:
         english, french = dice.pick(_STATES)
         verb = BE._replace(tail=tuple(french.split()))
+    else:
+        feeling = dice.pick(_FEELINGS)
+        english, french = feeling.english, feeling.forms[2 * who.feminine + who.plural]
+        return Said(who, Predicate(BE, (english,), (french,), (french,), (english,)), mood, "state")
     return Said(who, Predicate(verb, tuple(english.split()), lemmas=(english,)), mood, "state")
 
 
+_FEELINGS = tuple(a for a in PERSON_ADJECTIVES if a.english in words("tired sick happy sad"))
 _ABSOLUTE = words("French English Italian black white red green blue gray brown broken delicious")
 _CHANGING = words(
     "tired sick happy sad hot cold fresh open closed empty dirty kind quiet dangerous"
@@ -81,7 +88,7 @@ def _quality(dice: Dice, mood: Mood) -> Said | None:
     if noun.kind in MASS:
         who = noun_phrase(dice, noun, "definite", plain=True)
     else:
-        who = subject(dice, (noun,), plain=dice.chance(0.6))
+        who = subject(dice, (noun,), plain=True)  # no "the big hen is small"
     fitting = PREDICATIVE[noun.english] if who.lemmas[-1] == noun.english else PERSON_ADJECTIVES
     adjective = dice.pick(fitting)
     if adjective.english in who.lemmas or adjective.english in UNSUITED:

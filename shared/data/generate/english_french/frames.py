@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from shared.data.generate.english_french.clauses import english_clause, french_clause
 from shared.data.generate.english_french.descriptions import anything
-from shared.data.generate.english_french.phrases import Dice
+from shared.data.generate.english_french.dice import Dice
 from shared.data.generate.english_french.settings import Said
 from shared.data.generate.english_french.surface import Words
 

@@ -49,8 +49,9 @@ _NOUNS = {
     "farmer=fermier m, baker=boulanger m, artist=artiste m, student=étudiant m, waitress=serveuse f",
     "kin": "mother=mère f, father=père m, brother=frère m, sister=sœur f, uncle=oncle m, aunt=tante f, "
     "grandmother=grand-mère/grands-mères f, son=fils m, daughter=fille f",
-    "animal": "cat=chat m, dog=chien m, bird=oiseau m, horse=cheval m, cow=vache f, rabbit=lapin m, mouse/mice=souris f, "
-    "owl=hibou/hiboux m, bear=ours m, goat=chèvre f, duck=canard m, hen=poule f, hamster=hamster m",
+    "animal": "cat=chat m, dog=chien m, bird=oiseau m, horse=cheval m, cow=vache f, "
+    "rabbit=lapin m, mouse/mice=souris f, owl=hibou/hiboux m, "
+    "bear=ours m, goat=chèvre f, duck=canard m, hen=poule f, hamster=hamster m",
     "fruit": "apple=pomme f, orange=orange f, egg=œuf m, cake=gâteau m, sandwich=sandwich m, carrot=carotte f, "
     "tomato/tomatoes=tomate f, pear=poire f",
     "food": "bread=pain m, cheese=fromage m, meat=viande f, soup=soupe f, rice=riz m, fish=poisson m, honey=miel m, "
@@ -102,7 +103,8 @@ city castle beach car boat dress story poem hotel | more beautiful
 handsome: beau belle bel | < | man boy king uncle | more handsome
 new: nouveau nouvelle nouvel | < | teacher doctor neighbor student computer clock umbrella watch lamp bag ball car \
 bicycle boat plane @clothing house school hotel hospital museum restaurant | newer
-good: bon bonne | < | teacher doctor student friend baker book story bread cheese soup wine cake restaurant hotel | better
+good: bon bonne | < | teacher doctor student friend baker book story bread cheese soup wine cake restaurant hotel \
+| better
 bad: mauvais | < | book story poem wine soup restaurant hotel student |
 pretty: joli | < | girl dress scarf hat flower house village garden lamp bird | prettier
 long: long longue | < | letter story poem bridge street | longer

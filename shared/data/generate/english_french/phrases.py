@@ -1,15 +1,15 @@
 """Noun phrases in both languages: determiner, adjectives in their places, agreement, possessor.
 
-Met in weeks 4 and 6. A `Phrase` carries the same thing in English and French, and what French makes of it under negation
-(`un chat` → `pas de chat`) and after de (`du lait` → `besoin de lait`).
+Met in weeks 4 and 6. A `Phrase` carries the same thing in both languages, and what French makes of it under
+negation (`un chat` → `pas de chat`) and after de (`du lait` → `besoin de lait`).
 """
 
 from __future__ import annotations
 
-import random
 from collections.abc import Sequence
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
+from shared.data.generate.english_french.dice import Dice
 from shared.data.generate.english_french.lexicon import (
     ADJECTIVES,
     MASS,
@@ -20,27 +20,9 @@ from shared.data.generate.english_french.lexicon import (
     Adjective,
     Noun,
     adjectives_for,
+    nouns,
 )
-from shared.data.generate.english_french.surface import Words, vowel_sound
-
-T = TypeVar("T")
-
-
-class Dice:
-    """Chance for the grammar. Only `random.Random.random` is used, whose stream Python promises to keep.
-
-    polite: "you" is vous (someone is addressed as sir or madam) instead of tu; madam: and is feminine.
-    """
-
-    def __init__(self, seed: int) -> None:
-        self.random = random.Random(seed).random
-        self.polite = self.madam = False
-
-    def pick(self, options: Sequence[T]) -> T:
-        return options[int(self.random() * len(options))]
-
-    def chance(self, probability: float) -> bool:
-        return self.random() < probability
+from shared.data.generate.english_french.surface import Words, vowel_sound, words
 
 
 class Phrase(NamedTuple):
@@ -83,12 +65,11 @@ ATTRIBUTIVE: dict[str, tuple[Adjective, ...]] = {
 PREDICATIVE: dict[str, tuple[Adjective, ...]] = {
     noun.english: adjectives_for(noun) for noun in NOUNS.values()
 }
-_ALONE = frozenset({"good", "bad"})  # these judge the whole thing: no "bad delicious soup"
+_ONLY_ONE = words("mother father")
+_ALONE = words("good bad")  # these judge the whole thing: no "bad delicious soup"
 # Said of a person whose trade is unknown: I, she, Paul.
 PERSON_ADJECTIVES = tuple(
-    a
-    for a in ADJECTIVES
-    if a.english in set(["tired", "sick", "happy", "sad", "tall", "kind", "intelligent"])
+    a for a in ADJECTIVES if a.english in words("tired sick happy sad tall kind intelligent")
 )
 
 
@@ -249,7 +230,8 @@ def noun_phrase(
                 before = second
     roll = dice.random()
     if noun.kind == "kin" or (noun.english in POSSESSABLE and roll < 0.4):
-        return build(noun, "own", dice.chance(0.15), before, after, own=_own(dice))
+        plural = noun.english not in _ONLY_ONE and dice.chance(0.15)
+        return build(noun, "own", plural, before, after, own=_own(dice))
     if noun.kind in MASS:
         if role == "definite" or roll < 0.35:
             return build(noun, "the", False, before, after)
@@ -259,7 +241,7 @@ def noun_phrase(
             return build(noun, "many", False, before, after)
         some = "any" if negative else "none" if role == "question" else "some"
         return build(noun, some if roll < 0.64 else "none", False, before, after)
-    plural = dice.chance(0.3)
+    plural = noun.english == "shoe" or dice.chance(0.3)
     if roll < 0.38:
         return build(noun, "the", plural, before, after)
     if roll < 0.46:
@@ -296,7 +278,10 @@ def noun_phrase(
     return build(noun, "a" if role != "subject" or roll > 0.85 else "the", False, before, after)
 
 
-_OWNERS = tuple(NOUNS[word] for word in ["mother", "father", "brother", "sister", "uncle", "aunt", "neighbor", "friend", "teacher", "doctor", "farmer", "king", "queen", "child", "artist", "student"])  # fmt: skip
+_OWNERS = nouns(
+    "mother father brother sister uncle aunt neighbor friend teacher doctor farmer king queen child "
+    "artist student"
+)
 
 
 def _own(dice: Dice) -> Possessive:

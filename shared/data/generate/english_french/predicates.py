@@ -1,6 +1,6 @@
 """What people and animals do: subjects with predicates that make sense together.
 
-Met in weeks 4 and 6. Each maker gives a `Said` (subject, predicate, mood, frame), or None where the throw made no sense.
+Met in weeks 4 and 6. Each maker gives a `Said`, or None where the throw made no sense.
 """
 
 from __future__ import annotations
@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from shared.data.generate.english_french.clauses import Clitic, Mood, Predicate
+from shared.data.generate.english_french.dice import Dice
 from shared.data.generate.english_french.lexicon import COUNTRIES, MASS, nouns
 from shared.data.generate.english_french.phrases import (
-    Dice,
     Phrase,
     build,
     noun_phrase,

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from shared.data.generate.english_french.clauses import Predicate, english_clause, french_clause
 from shared.data.generate.english_french.conjugation import present
+from shared.data.generate.english_french.dice import Dice
 from shared.data.generate.english_french.frames import EST_CE_QUE, Sentence, asks_me, key_of
 from shared.data.generate.english_french.lexicon import CITIES, COUNTRIES, MASS, PREPOSITIONS, nouns
 from shared.data.generate.english_french.phrases import (
-    Dice,
     Phrase,
     build,
     noun_phrase,

@@ -7,7 +7,7 @@ finds and a plain encoder–decoder forgets.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cache
 
 from shared.data.generate.english_french.clauses import (
     Predicate,
@@ -16,9 +16,10 @@ from shared.data.generate.english_french.clauses import (
     french_predicate,
 )
 from shared.data.generate.english_french.descriptions import UNSUITED
+from shared.data.generate.english_french.dice import Dice
 from shared.data.generate.english_french.frames import Sentence
 from shared.data.generate.english_french.lexicon import MASS, Adjective, nouns
-from shared.data.generate.english_french.phrases import PREDICATIVE, Dice, Phrase, build, subject
+from shared.data.generate.english_french.phrases import PREDICATIVE, Phrase, build, subject
 from shared.data.generate.english_french.predicates import (
     giving,
     intransitive,
@@ -36,7 +37,7 @@ _PEOPLE = nouns(
 _ANIMALS = nouns("cat dog horse bird bear rabbit")
 
 
-@lru_cache(maxsize=None)
+@cache
 def _verbs_of(noun: str, transitive_: bool) -> tuple[Verb, ...]:
     """What a noun does."""
     verbs = TRANSITIVE if transitive_ else INTRANSITIVE

@@ -1,4 +1,4 @@
-"""Sentences with a pattern of their own: commands, what there is, what this is, the weather, comparisons.
+"""Sentences with a pattern of their own: commands, what there is, what this is, the weather.
 
 Met in weeks 4 and 6. Here word-for-word translation fails most: there is → il y a, it is hot → il fait chaud.
 """
@@ -6,13 +6,12 @@ Met in weeks 4 and 6. Here word-for-word translation fails most: there is → il
 from __future__ import annotations
 
 from shared.data.generate.english_french.conjugation import imperative, present
+from shared.data.generate.english_french.dice import Dice
 from shared.data.generate.english_french.frames import EST_CE_QUE, Sentence
 from shared.data.generate.english_french.lexicon import (
-    ADJECTIVES,
     CITIES,
     COUNTRIES,
     MASS,
-    NAMES,
     NUMBERS,
     Adjective,
     Noun,
@@ -20,17 +19,15 @@ from shared.data.generate.english_french.lexicon import (
 )
 from shared.data.generate.english_french.phrases import (
     ATTRIBUTIVE,
-    Dice,
     Phrase,
     build,
-    name,
     noun_phrase,
 )
 from shared.data.generate.english_french.settings import nouns_for, place, whereabouts
-from shared.data.generate.english_french.surface import Words
+from shared.data.generate.english_french.surface import Words, words
 from shared.data.generate.english_french.verbs import TRANSITIVE
 
-_UNORDERED = frozenset("lose find sell break build wear talk see eat drink wait take".split())
+_UNORDERED = words("lose find sell break build wear talk see eat drink wait take")
 _ORDERED = tuple(
     verb
     for verb in TRANSITIVE
@@ -166,8 +163,8 @@ def _something(dice: Dice, noun: Noun, counted: bool, some: bool) -> Phrase:
     return build(noun, "some" if some and roll < 0.9 else "none", True, before, after)
 
 
-_SHOWN = nouns("@animal @fruit @drink @text @clothing @thing @vehicle @kin bread cheese honey butter teacher doctor friend house "
-               "school hotel museum church castle library")  # fmt: skip
+_SHOWN = nouns("@animal @fruit @drink @text @clothing @thing @vehicle @kin bread cheese honey butter teacher doctor "
+               "friend house school hotel museum church castle library")  # fmt: skip
 
 
 def presentation(dice: Dice) -> Sentence:
@@ -274,46 +271,3 @@ def _outside(dice: Dice) -> tuple[Words, Words, Words]:
         *dice.pick((("in", "forest village garden street park"), ("on", "beach island bridge"))),
     )
     return found.english, found.french, found.lemmas
-
-
-_COMPARED = tuple((a, tuple(n for n in nouns("@person @kin @animal @fruit @text @clothing @thing @vehicle @place soup wine "
-                  "cheese bread") if n.english in a.fits or "@" + n.kind in a.fits)) for a in ADJECTIVES if a.comparative)  # fmt: skip
-_BETTER = {"bon": "meilleur", "bonne": "meilleure", "bons": "meilleurs", "bonnes": "meilleures"}
-_SUITS_NAMES = frozenset("tall kind happy intelligent strong".split())
-
-
-def comparison(dice: Dice) -> Sentence | None:
-    """`My sister is taller than Paul.` → `Ma sœur est plus grande que Paul.`; as … as → aussi … que."""
-    adjective, fitting = dice.pick(_COMPARED)
-    ends = []
-    for _ in range(2):
-        if adjective.english in _SUITS_NAMES and dice.chance(0.4):
-            ends.append(name(dice))
-        else:
-            ends.append(noun_phrase(dice, dice.pick(fitting), "definite", plain=True))
-    first, second = ends
-    if set(first.lemmas) & set(second.lemmas):
-        return None
-    if first.lemmas[-1] not in NAMES and second.lemmas[-1] not in NAMES:
-        kinds = {
-            noun.kind.replace("kin", "person")
-            for noun in fitting
-            if noun.english in (first.lemmas[-1], second.lemmas[-1])
-        }
-        if len(kinds) > 1:
-            return None
-    word = adjective.forms[2 * first.feminine + first.plural]
-    be, is_ = ("are", "sont") if first.plural else ("is", "est")
-    asked, negative = dice.chance(0.2), dice.chance(0.25)
-    if dice.chance(0.35):
-        english, french = ("as", adjective.english, "as"), ("aussi", word, "que")
-    else:
-        english = (*adjective.comparative.split(), "than")
-        french = (_BETTER[word], "que") if word in _BETTER else ("plus", word, "que")
-    key = ("comparison", *first.lemmas, adjective.english, *second.lemmas)
-    if asked:
-        return Sentence((be, *first.english, *english, *second.english),
-                        (*EST_CE_QUE, *first.french, is_, *french, *second.french), "?", key)  # fmt: skip
-    nots, pas = (("not",), ("ne", is_, "pas")) if negative else ((), (is_,))
-    return Sentence((*first.english, be, *nots, *english, *second.english),
-                    (*first.french, *pas, *french, *second.french), ".", key)  # fmt: skip

@@ -10,6 +10,7 @@ from functools import cache
 from typing import NamedTuple
 
 from shared.data.generate.english_french.clauses import Mood, Predicate
+from shared.data.generate.english_french.dice import Dice
 from shared.data.generate.english_french.lexicon import (
     CITIES,
     COUNTRIES,
@@ -20,7 +21,7 @@ from shared.data.generate.english_french.lexicon import (
     Noun,
     nouns,
 )
-from shared.data.generate.english_french.phrases import Dice, Phrase, build, noun_phrase, person
+from shared.data.generate.english_french.phrases import Phrase, build, noun_phrase, person
 from shared.data.generate.english_french.surface import Words
 from shared.data.generate.english_french.verbs import BE, Verb
 
@@ -43,6 +44,7 @@ class Place(NamedTuple):
 
 
 _NO_PAST = frozenset({"love", "like", "hate", "know", "live"})
+_LASTING = frozenset({"love", "like", "hate"})
 _TIMELESS = _NO_PAST | {"have"}
 _TIMELESS_NOW = _TIMELESS | {"be", "need", "see"}
 # What happens to people: nobody wants to, can or must, and it is over at once.
@@ -69,10 +71,14 @@ def mood_for(dice: Dice, verb: Verb, question: bool = False) -> Mood:
     else:
         kind = "perception" if verb.stative else "event"
     tense = dice.pick(_TENSES[kind])
+    if verb.base in _LASTING:
+        tense = "present"
     if tense == "already" and verb.base in _NEVER_DONE:
         tense = "past"
     if tense in ("progressive", "want", "can", "must") and verb.base in _ACCIDENTS:
         tense = "past"
+    elif tense == "progressive" and verb.base == "find":
+        tense = "present"
     negation = "" if question or dice.chance(0.75) else _negation(dice, verb, tense)
     roll = dice.random()
     if (

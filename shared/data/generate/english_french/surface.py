@@ -30,10 +30,15 @@ _ASPIRATED = frozenset(
 )
 
 
+def words(text: str) -> frozenset[str]:
+    """A set of words, written with spaces between them."""
+    return frozenset(text.split())
+
+
 @cache
 def vowel_sound(word: str) -> bool:
     """Whether a French word makes the word before it elide: `homme`, `œuf` and the pronoun `y` do, `hibou` does not."""
-    word = word.lower()
+    word = word.lower().rstrip(",")
     if not word or word in _ASPIRATED:
         return False
     return word[0] in _VOWELS or word[0] == "h" or word == "y"

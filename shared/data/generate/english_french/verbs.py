@@ -119,12 +119,13 @@ TRANSITIVE: tuple[Verb, ...] = (
     _verb("drink drinks drank drunk drinking", "boire", "cat", "milk"),
     _verb("read reads read read reading", "lire", PEOPLE, "@text"),
     _verb("write writes wrote written writing", "écrire", PEOPLE, "letter story poem book"),
-    _verb("buy buys bought bought buying", "acheter", PEOPLE, "@clothing @thing @fruit @drink bread cheese meat rice fish "
-          "honey butter car bicycle boat book newspaper house horse"),
+    _verb("buy buys bought bought buying", "acheter", PEOPLE, "@clothing @thing @fruit @drink bread cheese meat rice "
+          "fish honey butter car bicycle boat book newspaper house horse"),
     _verb("sell sells sold sold selling", "vendre", PEOPLE, "@clothing @fruit bread cheese meat fish honey wine flower "
           "painting car bicycle house book newspaper horse lamp watch"),
     _verb("see sees saw seen seeing", "voir", _ANYONE, PEOPLE + " @animal", stative=True),
-    _verb("see sees saw seen seeing", "voir", PEOPLE, "station church castle bridge island beach house hotel airport forest village @vehicle tree flower clock painting", stative=True),
+    _verb("see sees saw seen seeing", "voir", PEOPLE, "station church castle bridge island beach house hotel "
+          "airport forest village @vehicle tree flower clock painting", stative=True),
     _verb("look", "chercher", PEOPLE, PEOPLE + " @animal key umbrella watch bag hat shoe ball book letter knife",
           particle="for"),
     _verb("find finds found found finding", "trouver", PEOPLE, "@animal key umbrella watch bag hat ball book letter "
@@ -160,7 +161,7 @@ TRANSITIVE: tuple[Verb, ...] = (
     _verb("clean", "nettoyer", PEOPLE, "kitchen house table car shoe window boat lamp church"),
     _verb("break breaks broke broken breaking", "casser", PEOPLE, "glass plate window chair watch lamp bottle egg"),
     _verb("hide hides hid hidden hiding", "cacher", PEOPLE, "key gift letter box watch ball"),
-    _verb("choose chooses chose chosen choosing", "choisir", PEOPLE, "@clothing @text cake flower gift lamp wine cheese"),
+    _verb("choose chooses chose chosen choosing", "choisir", PEOPLE, "@clothing @text cake flower gift lamp wine"),
     _verb("finish", "finir", PEOPLE, "book letter soup cake painting story poem"),
     _verb("fill", "remplir", PEOPLE, "glass box bag bottle"),
     _verb("understand understands understood understood understanding", "comprendre", PEOPLE,
@@ -175,7 +176,7 @@ TRANSITIVE: tuple[Verb, ...] = (
 GIVING: tuple[Verb, ...] = (
     _verb("give gives gave given giving", "donner", PEOPLE, "@text @fruit flower gift key hat ball watch water bread "
           "milk cheese coffee tea"),
-    _verb("show shows showed shown showing", "montrer", PEOPLE, "painting book letter house garden museum horse watch key"),
+    _verb("show shows showed shown showing", "montrer", PEOPLE, "painting book letter house garden museum horse watch"),
     _verb("send sends sent sent sending", "envoyer", PEOPLE, "letter gift book flower poem box"),
     _verb("lend lends lent lent lending", "prêter", PEOPLE, "book car bicycle umbrella coat computer boat knife"),
     _verb("tell tells told told telling", "raconter", PEOPLE, "story"),

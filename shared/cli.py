@@ -133,6 +133,14 @@ def import_(source: Annotated[Path, typer.Argument()] = Path("my_bumblebee_work.
     import_work(source)
 
 
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def lab(context: typer.Context) -> None:
+    """Opens JupyterLab on the course. What follows goes to JupyterLab: --no-browser --port 8890."""
+    from shared.lab.classroom import open_classroom
+
+    raise typer.Exit(open_classroom(context.args))
+
+
 @app.command()
 def doctor() -> None:
     """Looks at this machine: Python, packages, device, data, whether my_work/ can be written."""

@@ -3,8 +3,9 @@
 It knows nothing about models: what an exercise is checked against stands in `shared.exercises`.
 """
 
-from shared.lab.carry import export_work, import_work, part, parts_table, whose
+from shared.lab.carry import part, parts_table, whose
 from shared.lab.exercise import exercise, hint, solution
+from shared.lab.parcel import export_work, import_work
 from shared.lab.predict import reveal
 from shared.lab.progress_table import progress, set_confidence
 from shared.lab.quiz_widget import take_quiz

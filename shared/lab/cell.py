@@ -10,18 +10,21 @@ import inspect
 import linecache
 import re
 import textwrap
+import warnings
 from dataclasses import dataclass
 from types import FrameType
 from typing import Any
 
-_EXERCISE = re.compile(r"^@exercise\(\s*['\"]([\w.]+)['\"]\s*\)", re.MULTILINE)
-_DEFINED = re.compile(r"^(?:async\s+)?(?:def|class)\s+(\w+)", re.MULTILINE)
+# Above a definition, or as in `sigmoid = exercise("mlp.sigmoid")(…)`.
+_EXERCISE = re.compile(r"^(?:@|\w+[ \t]*=[ \t]*)exercise\(\s*['\"]([\w.]+)['\"]\s*\)", re.MULTILINE)
+# A cell may `await` without a function, as in every notebook.
+_NOTEBOOK_FLAGS = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 
 @dataclass(frozen=True)
 class CellSource:
-    """The text of a cell and, in it, the definition of one exercise (without its decorator)."""
+    """The text of a cell and, in it, one definition: without `@exercise` and what stands above that."""
 
     cell: str
     definition: str
@@ -51,7 +54,11 @@ def find_definition(text: str, name: str) -> CellSource | None:
     if not nodes:
         return None
     node = nodes[-1]
-    lines = text.splitlines()[node.lineno - 1 : node.end_lineno]
+    # What stands above @exercise is put on only after the checks, so it is no part of what passed.
+    checked = [i for i, d in enumerate(node.decorator_list) if _asked_exercise(d) is not None]
+    own = node.decorator_list[checked[-1] + 1 if checked else 0 :]
+    first = own[0].lineno if own else node.lineno
+    lines = text.split("\n")[first - 1 : node.end_lineno]
     return CellSource(text, "\n".join(lines) + "\n", node)
 
 
@@ -98,51 +105,63 @@ def protect_exercise_cells(shell: Any) -> None:
 def _replace_unreadable(lines: list[str]) -> list[str]:
     """A cell with an exercise that does not parse becomes one call that reports it, and the cell ends well."""
     text = "".join(lines)
-    found = _EXERCISE.search(text)
+    found = exercises_in(text)
     if not found:
         return lines
     try:
-        ast.parse(text)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # they come once more when the cell itself is compiled
+            # Not only parsed: `return` outside a function, say, is found by the step after that.
+            compile(text, "<cell>", "exec", flags=_NOTEBOOK_FLAGS)
         return lines
-    except SyntaxError as error:
-        defined = _DEFINED.search(text, found.end())
-        name = defined.group(1) if defined else found.group(1).split(".")[-1]
-        shown = (error.text or "").strip()
-        arguments = f"{found.group(1)!r}, SyntaxError({error.msg!r}), {error.lineno!r}, {shown!r}"
-        return [f"{name} = exercise.broken({arguments})\n"]
+    except (SyntaxError, ValueError) as error:
+        message = getattr(error, "msg", None) or str(error)
+        line = getattr(error, "lineno", None)
+        shown = (getattr(error, "text", None) or "").strip()
+        facts = f"{type(error).__name__}({message!r}), {line!r}, {shown!r}"
+        reports = [f"{name.split('.')[-1]} = {_REPORT}({name!r}, {facts})\n" for name in found]
+        return [_IMPORT_REPORT, *reports]
+
+
+# The cell that imports `exercise` may not have run, so the hooks bring their own way to report.
+_REPORT = "__report_broken"
+_IMPORT_REPORT = f"from shared.lab.exercise import report_broken as {_REPORT}\n"
 
 
 class _CatchDefinitionErrors(ast.NodeTransformer):
-    """Wraps each decorated exercise in try … except, so that `class MLP(nn.Modul)` reports and the run goes on."""
+    """Wraps each exercise in try … except, so that `class MLP(nn.Modul)` reports and the run goes on."""
 
     def visit_Module(self, module: ast.Module) -> ast.Module:
         module.body = [self._wrap(node) for node in module.body]
         return ast.fix_missing_locations(module)
 
     def _wrap(self, node: ast.stmt) -> ast.stmt:
-        name = _exercise_name(node) if isinstance(node, Definition) else None
+        target, name = _exercise_and_name(node)
         if name is None:
             return node
-        report = ast.parse(
-            f"{node.name} = exercise.broken({name!r}, __error, __error.__traceback__.tb_lineno)"
-        ).body
-        handler = ast.ExceptHandler(
-            type=ast.Name("Exception", ast.Load()), name="__error", body=report
-        )
+        report = ast.parse(f"{_IMPORT_REPORT}{target} = {_REPORT}({name!r}, __error)").body
+        caught = ast.parse("(Exception, SystemExit)", mode="eval").body
+        handler = ast.ExceptHandler(type=caught, name="__error", body=report)
         wrapped = ast.Try(body=[node], handlers=[handler], orelse=[], finalbody=[])
         return ast.copy_location(wrapped, node)
 
 
-def _exercise_name(node: Definition) -> str | None:
-    for decorator in node.decorator_list:
-        if (
-            isinstance(decorator, ast.Call)
-            and ast.unparse(decorator.func) == "exercise"
-            and decorator.args
-        ):
-            argument = decorator.args[0]
-            if isinstance(argument, ast.Constant) and isinstance(argument.value, str):
-                return argument.value
+def _exercise_and_name(node: ast.stmt) -> tuple[str, str | None]:
+    """The name that a statement gives to an answer, and the exercise it answers, or None."""
+    if isinstance(node, Definition):
+        asked = [name for d in node.decorator_list if (name := _asked_exercise(d)) is not None]
+        return node.name, asked[-1] if asked else None
+    if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
+        return ast.unparse(node.targets[0]), _asked_exercise(node.value.func)
+    return "", None
+
+
+def _asked_exercise(node: ast.expr) -> str | None:
+    """ "mlp.sigmoid" for the expression `exercise("mlp.sigmoid")`, else None."""
+    if isinstance(node, ast.Call) and ast.unparse(node.func) == "exercise" and node.args:
+        argument = node.args[0]
+        if isinstance(argument, ast.Constant) and isinstance(argument.value, str):
+            return argument.value
     return None
 
 

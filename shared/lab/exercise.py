@@ -3,13 +3,14 @@
 import inspect
 import sys
 import textwrap
+import traceback
 from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
 from shared.exercises import Exercise, find
 from shared.lab import cell, journal
-from shared.lab.carry import NotCarried, hand_out, keep, part, whose
+from shared.lab.carry import NotCarried, hand_out, keep, part, remember, whose
 from shared.lab.diagnosis import Verdict, examine
 from shared.lab.files import shown
 from shared.lab.lines import Line, in_notebook, say
@@ -57,16 +58,18 @@ def _keep(
 ) -> tuple[str, str]:
     """Writes a passing answer to `my_work/`: how the ✓ line ends, and what to mend where it could not be kept."""
     if source is None:
-        return "", "Its source could not be read, so it lives only in this notebook."
+        remember(spec.name, answer)
+        return "", (
+            "Its source could not be read, so it lives only until this kernel stops. "
+            "Written as `def` or `class` below `@exercise(…)` it is carried to later weeks."
+        )
     try:
         path = keep(spec, answer, source, frame.f_globals)
     except NotCarried as error:
         return "", f"It works here but cannot be carried to later weeks: {error}."
     except OSError as error:
-        return (
-            "",
-            f"`my_work/` cannot be written ({error.strerror or error}): it lives until this kernel stops.",
-        )
+        why = error.strerror or error
+        return "", f"`my_work/` cannot be written ({why}): it lives until this kernel stops."
     return f"Kept in `{shown(path)}`.", ""
 
 
@@ -96,19 +99,31 @@ def _stand_in(spec: Exercise) -> str:
     )
 
 
-def _broken(name: str, error: BaseException, line: int | None = None, text: str = "") -> Any:
-    """Reports an exercise cell that could not even be defined; what stands in is returned. Called by `cell`'s hooks."""
-    spec = find(name)
+def report_broken(name: str, error: BaseException, line: int | None = None, text: str = "") -> Any:
+    """Reports an exercise cell that could not even be defined; what stands in is returned. Called by `cell`'s hooks.
+
+    line, text: where in the cell; for an error that was raised, its traceback says so
+    """
+    try:
+        spec = find(name)
+    except ValueError as unknown:
+        raise unknown from None  # it is what was caught: say it once
     journal.note("exercise", name=name, outcome="broken")
+    if line is None:
+        line, text = _last_line(error)
     where = f" in line {line} of the cell" if line else ""
-    message = str(error) or type(error).__name__
-    sentence = f"{type(error).__name__}{where}: {message}."
+    message = f": {str(error).rstrip('.')}" if str(error) else ""
+    sentence = f"{type(error).__name__}{where}{message}."
     rows = [("line", text)] if text else []
     say(Line("✗", name, sentence, rows, f"Until it runs, {_stand_in(spec)}."))
     return part(name)
 
 
-exercise.broken = _broken  # type: ignore[attr-defined]
+def _last_line(error: BaseException) -> tuple[int | None, str]:
+    """The innermost line of the cell that an error went through."""
+    steps = traceback.extract_tb(error.__traceback__)
+    own = [step for step in steps if step.filename == steps[0].filename]
+    return (own[-1].lineno, own[-1].line or "") if own else (None, "")
 
 
 def hint(name: str) -> None:

@@ -39,11 +39,10 @@ def append(event: dict[str, Any]) -> bool:
                 )  # the last writer was killed: start on a line of our own
             else:
                 unfinished = False
-            file.write(
-                (b"\n" if unfinished else b"")
-                + json.dumps(event, ensure_ascii=False).encode()
-                + b"\n"
-            )
+            # Half a surrogate pair is no UTF-8, but its escape is JSON.
+            line = json.dumps(event, ensure_ascii=False, default=str)
+            whole = line.encode("utf-8", "backslashreplace") + b"\n"
+            file.write(b"\n" + whole if unfinished else whole)
         return True
     except OSError:
         return False
@@ -52,7 +51,9 @@ def append(event: dict[str, Any]) -> bool:
 def parse(text: str) -> list[dict[str, Any]]:
     """The events of a journal's text; lines that are not whole are skipped."""
     found = []
-    for line in text.splitlines():
+    for line in text.split(
+        "\n"
+    ):  # splitlines() would also split at U+2028, which may stand in an answer
         try:
             event = json.loads(line)
         except ValueError:
@@ -62,10 +63,25 @@ def parse(text: str) -> list[dict[str, Any]]:
     return found
 
 
+def merge(text: str) -> None:
+    """Takes in the events of another journal that this one lacks."""
+    have = {json.dumps(event, sort_keys=True) for event in events()}
+    for event in parse(text):
+        if json.dumps(event, sort_keys=True) not in have:
+            append(event)
+
+
 def events(kind: str | None = None) -> list[dict[str, Any]]:
-    """All events, or those of one kind, oldest first."""
+    """All events, or those of one kind, oldest first, also where an older journal was merged in later."""
     try:
         found = parse(path().read_text(encoding="utf-8", errors="replace"))
     except OSError:
         return []
-    return [event for event in found if kind is None or event.get("kind") == kind]
+    return sorted((e for e in found if kind is None or e.get("kind") == kind), key=_seconds)
+
+
+def _seconds(event: dict[str, Any]) -> float:
+    try:
+        return datetime.datetime.fromisoformat(str(event.get("time"))).timestamp()
+    except (ValueError, OverflowError, OSError):
+        return 0.0

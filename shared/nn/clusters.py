@@ -1,6 +1,6 @@
 """k-means: groups of points found without any label. Met in week 1.
 
-Shapes: n points with d coordinates each in `x` (n, d); k centres (k, d); labels (n,), whole numbers from 0 to k − 1.
+Shapes: n points with d coordinates each in `x` (n, d); k centres (k, d); nearest (n,), whole numbers from 0 to k − 1.
 Sources: Lloyd, "Least squares quantization in PCM" (written 1957, printed 1982); Arthur & Vassilvitskii, "k-means++:
 the advantages of careful seeding" (2007).
 """
@@ -26,14 +26,14 @@ def assign(x: Tensor, centres: Tensor) -> Tensor:
     return squared_distances(x, centres).argmin(dim=1)
 
 
-def update_centres(x: Tensor, labels: Tensor, centres: Tensor) -> Tensor:
+def update_centres(x: Tensor, nearest: Tensor, centres: Tensor) -> Tensor:
     """Each centre moved to the mean of its own points. A centre without points stays where it is.
 
-    x: (n, d)   labels: (n,)   centres: (k, d)   →   (k, d), a new tensor
+    x: (n, d)   nearest: (n,)   centres: (k, d)   →   (k, d), a new tensor
     """
     moved = centres.clone()
     for j in range(len(centres)):
-        own = x[labels == j]  # (number of its points, d)
+        own = x[nearest == j]  # (number of its points, d)
         if len(own) > 0:
             moved[j] = own.mean(dim=0)
     return moved
@@ -50,7 +50,7 @@ def inertia(x: Tensor, centres: Tensor) -> Tensor:
 def k_means(x: Tensor, centres: Tensor, max_steps: int = 100) -> tuple[Tensor, Tensor]:
     """Lloyd's algorithm: assign, update, and again, until no centre moves.
 
-    x: (n, d)   centres: (k, d), the start   →   the centres (k, d), and the labels (n,) that go with them
+    x: (n, d)   centres: (k, d), the start   →   the centres (k, d), and the nearest (n,) that go with them
 
     Neither half of a step can raise the inertia, and n points can be shared out in finitely many ways, so it ends;
     where it ends depends on the start.

@@ -132,8 +132,8 @@ SQUARED_DISTANCES = Exercise(
         ),
         Mistake(
             distances_row_against_row,
-            "x - centres meets row against row, the first point with the first centre only: write x[:, None, :] so that "
-            "every point meets every centre.",
+            "x - centres meets row against row, the first point with the first centre only: write x[:, None, :] so "
+            "that every point meets every centre.",
             DISTANCES,
         ),
         Mistake(
@@ -149,9 +149,10 @@ SQUARED_DISTANCES = Exercise(
         ),
     ),
     hints=(
-        "If x is (n, d) and centres is (k, d), which shape holds the difference of every pair, coordinate by coordinate?",
-        "x[:, None, :] has the shape (n, 1, d). Minus centres, it broadcasts to (n, k, d). Then square, then sum over the "
-        "coordinates.",
+        "If x is (n, d) and centres is (k, d), which shape holds the difference of every pair, coordinate by "
+        "coordinate?",
+        "x[:, None, :] has the shape (n, 1, d). Minus centres, it broadcasts to (n, k, d). Then square, then sum "
+        "over the coordinates.",
         "return (x[:, None, :] - centres).square().sum(dim=-1)",
     ),
     alternatives=(_distances_by_a_matrix_product, _distances_in_a_loop),
@@ -247,7 +248,8 @@ ASSIGN = Exercise(
         ),
         Mistake(
             assign_as_floats,
-            "the labels are floating-point numbers; they count centres, so leave them the whole numbers that argmin gives.",
+            "the labels are floating-point numbers; they count centres, so leave them the whole numbers that argmin "
+            "gives.",
             NEAREST,
         ),
         Mistake(
@@ -263,7 +265,7 @@ ASSIGN = Exercise(
         ),
         Mistake(
             assign_as_a_list,
-            "the labels come as a Python list, with which `labels == j` cannot compare each one: leave the tensor.",
+            "the labels come as a Python list, with which `nearest == j` cannot compare each one: leave the tensor.",
             NEAREST,
         ),
     ),
@@ -281,84 +283,84 @@ ASSIGN = Exercise(
 # --- update the centres ----------------------------------------------------------------------------------------------
 
 
-def update_without_a_guard(x, labels, centres):
-    return torch.stack([x[labels == j].mean(dim=0) for j in range(len(centres))])
+def update_without_a_guard(x, nearest, centres):
+    return torch.stack([x[nearest == j].mean(dim=0) for j in range(len(centres))])
 
 
-def update_that_sends_the_empty_to_zero(x, labels, centres):
+def update_that_sends_the_empty_to_zero(x, nearest, centres):
     moved = torch.zeros_like(centres)
     for j in range(len(centres)):
-        if (labels == j).any():
-            moved[j] = x[labels == j].mean(dim=0)
+        if (nearest == j).any():
+            moved[j] = x[nearest == j].mean(dim=0)
     return moved
 
 
-def update_that_drops_the_empty(x, labels, centres):
-    return torch.stack([x[labels == j].mean(dim=0) for j in labels.unique()])
+def update_that_drops_the_empty(x, nearest, centres):
+    return torch.stack([x[nearest == j].mean(dim=0) for j in nearest.unique()])
 
 
-def update_by_sum(x, labels, centres):
+def update_by_sum(x, nearest, centres):
     moved = centres.clone()
-    for j in labels.unique():
-        moved[j] = x[labels == j].sum(dim=0)
+    for j in nearest.unique():
+        moved[j] = x[nearest == j].sum(dim=0)
     return moved
 
 
-def update_that_divides_by_all(x, labels, centres):
+def update_that_divides_by_all(x, nearest, centres):
     moved = centres.clone()
-    for j in labels.unique():
-        moved[j] = x[labels == j].sum(dim=0) / len(x)
+    for j in nearest.unique():
+        moved[j] = x[nearest == j].sum(dim=0) / len(x)
     return moved
 
 
-def update_by_a_single_number(x, labels, centres):
+def update_by_a_single_number(x, nearest, centres):
     moved = centres.clone()
-    for j in labels.unique():
-        moved[j] = x[labels == j].mean()
+    for j in nearest.unique():
+        moved[j] = x[nearest == j].mean()
     return moved
 
 
-def update_in_place(x, labels, centres):
-    for j in labels.unique():
-        centres[j] = x[labels == j].mean(dim=0)
+def update_in_place(x, nearest, centres):
+    for j in nearest.unique():
+        centres[j] = x[nearest == j].mean(dim=0)
     return centres
 
 
-def update_half_way(x, labels, centres):
+def update_half_way(x, nearest, centres):
     moved = centres.clone()
-    for j in labels.unique():
-        moved[j] = (centres[j] + x[labels == j].mean(dim=0)) / 2
+    for j in nearest.unique():
+        moved[j] = (centres[j] + x[nearest == j].mean(dim=0)) / 2
     return moved
 
 
-def update_by_the_median(x, labels, centres):
+def update_by_the_median(x, nearest, centres):
     moved = centres.clone()
-    for j in labels.unique():
-        moved[j] = x[labels == j].median(dim=0).values
+    for j in nearest.unique():
+        moved[j] = x[nearest == j].median(dim=0).values
     return moved
 
 
-def update_that_ignores_the_labels(x, labels, centres):
+def update_that_ignores_who_is_nearest(x, nearest, centres):
     return x.mean(dim=0).expand_as(centres).clone()
 
 
-def update_of_the_first_only(x, labels, centres):
+def update_of_the_first_only(x, nearest, centres):
     moved = centres.clone()
     for j in range(len(centres)):
-        own = x[labels == j]
+        own = x[nearest == j]
         if len(own) > 0:
             moved[j] = own.mean(dim=0)
         return moved
 
 
-def _update_by_index_add(x, labels, centres):
-    sums = torch.zeros_like(centres).index_add_(0, labels, x)
-    counts = torch.bincount(labels, minlength=len(centres))[:, None]
+def _update_by_index_add(x, nearest, centres):
+    sums = torch.zeros_like(centres).index_add_(0, nearest, x)
+    counts = torch.bincount(nearest, minlength=len(centres))[:, None]
     return torch.where(counts > 0, sums / counts.clamp(min=1), centres)
 
 
-def _update_by_one_hot(x, labels, centres):
-    belongs = (labels == torch.arange(len(centres))[:, None]).to(x.dtype)  # (k, n)
+def _update_by_one_hot(x, nearest, centres):
+    belongs = (nearest == torch.arange(len(centres))[:, None]).to(x.dtype)  # (k, n)
     counts = belongs.sum(dim=1, keepdim=True)
     return torch.where(counts == 0, centres, belongs @ x / counts)
 
@@ -404,8 +406,8 @@ UPDATE_CENTRES = Exercise(
     mistakes=(
         Mistake(
             update_without_a_guard,
-            "the mean of no points is 0 / 0 = nan, and a centre at nan is lost for good: where a cluster is empty, keep "
-            "its old centre.",
+            "the mean of no points is 0 / 0 = nan, and a centre at nan is lost for good: where a cluster is empty, "
+            "keep its old centre.",
             MIDDLE,
         ),
         Mistake(
@@ -415,7 +417,8 @@ UPDATE_CENTRES = Exercise(
         ),
         Mistake(
             update_that_drops_the_empty,
-            "an empty cluster's centre vanishes, and the others slide up a row: k centres must come back, in their places.",
+            "an empty cluster's centre vanishes, and the others slide up a row: k centres must come back, in their "
+            "places.",
             MIDDLE,
         ),
         Mistake(
@@ -450,8 +453,8 @@ UPDATE_CENTRES = Exercise(
             MIDDLE,
         ),
         Mistake(
-            update_that_ignores_the_labels,
-            "all centres land on the mean of all points: pick each centre's own with x[labels == j].",
+            update_that_ignores_who_is_nearest,
+            "all centres land on the mean of all points: pick each centre's own with x[nearest == j].",
             MIDDLE,
         ),
         Mistake(
@@ -462,9 +465,9 @@ UPDATE_CENTRES = Exercise(
     ),
     hints=(
         "Which rows of x belong to centre j? What is the mean of no rows at all, and what should happen then?",
-        "x[labels == j] picks the rows of cluster j; .mean(dim=0) averages each coordinate. Start from centres.clone(), "
-        "and overwrite row j only where there are points.",
-        "own = x[labels == j]; if len(own) > 0: moved[j] = own.mean(dim=0), for each j in range(len(centres)).",
+        "x[nearest == j] picks the rows of cluster j; .mean(dim=0) averages each coordinate. Start from "
+        "centres.clone(), and overwrite row j only where there are points.",
+        "own = x[nearest == j]; if len(own) > 0: moved[j] = own.mean(dim=0), for each j in range(len(centres)).",
     ),
     alternatives=(_update_by_index_add, _update_by_one_hot),
 )
@@ -607,8 +610,8 @@ PRINCIPAL_COMPONENTS = Exercise(
     mistakes=(
         Mistake(
             components_without_centring,
-            "the mean is not subtracted first, so the first direction points from the origin to the middle of the data: "
-            "decompose x - mean.",
+            "the mean is not subtracted first, so the first direction points from the origin to the middle of the "
+            "data: decompose x - mean.",
             DIRECTIONS,
         ),
         Mistake(
@@ -639,7 +642,8 @@ PRINCIPAL_COMPONENTS = Exercise(
         ),
         Mistake(
             components_of_least_variance,
-            "they come in the wrong order, the direction of least variance first: svd sorts from large to small already.",
+            "they come in the wrong order, the direction of least variance first: svd sorts from large to small "
+            "already.",
             DIRECTIONS,
         ),
         Mistake(
@@ -665,7 +669,8 @@ PRINCIPAL_COMPONENTS = Exercise(
         ),
         Mistake(
             components_scaled,
-            "the rows are multiplied by the singular values; a direction has length 1, so leave them as svd gives them.",
+            "the rows are multiplied by the singular values; a direction has length 1, so leave them as svd gives "
+            "them.",
             DIRECTIONS,
         ),
         Mistake(
@@ -686,8 +691,8 @@ PRINCIPAL_COMPONENTS = Exercise(
     ),
     hints=(
         "Which point do the directions start from? And in what svd returns, are the directions rows or columns?",
-        "Centre the columns, decompose, keep the first k rows of the third result. Then, row by row, look at the entry of "
-        "largest absolute value; where it is negative, flip the row.",
+        "Centre the columns, decompose, keep the first k rows of the third result. Then, row by row, look at the "
+        "entry of largest absolute value; where it is negative, flip the row.",
         "components = torch.linalg.svd(x - mean, full_matrices=False)[2][:k]; for row in components: if "
         "row[row.abs().argmax()] < 0: row *= -1",
     ),
@@ -780,7 +785,8 @@ PROJECT = Exercise(
         ),
         Mistake(
             project_around_its_own_mean,
-            "it centres these examples by their own mean: new images must be measured from the mean that was passed in.",
+            "it centres these examples by their own mean: new images must be measured from the mean that was passed "
+            "in.",
             SCORES,
         ),
         Mistake(
@@ -921,8 +927,8 @@ RECONSTRUCT = Exercise(
         ),
         Mistake(
             reconstruct_by_division,
-            "it divides by the scores; the way back multiplies again: the directions have length 1, so nothing is undone "
-            "by dividing.",
+            "it divides by the scores; the way back multiplies again: the directions have length 1, so nothing is "
+            "undone by dividing.",
             BACK,
         ),
         Mistake(
@@ -939,8 +945,8 @@ RECONSTRUCT = Exercise(
     ),
     hints=(
         "Start at the mean. How far do you walk along each component, and which of the three arguments says so?",
-        "A matrix product of the scores (n, k) with the components (k, d) adds up score times direction for every example; "
-        "the mean broadcasts onto each row.",
+        "A matrix product of the scores (n, k) with the components (k, d) adds up score times direction for every "
+        "example; the mean broadcasts onto each row.",
         "return mean + scores @ components",
     ),
     alternatives=(_reconstruct_by_addition,),

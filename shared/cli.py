@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 app = typer.Typer(
@@ -48,7 +49,7 @@ def progress(
     table = Table("week", "piece", "status", "date", "tries", "confidence", "notes")
     for row in rows:
         table.add_row(str(row.week), row.piece, row.status, row.date, str(row.tries or ""),
-                      str(row.confidence or ""), row.notes or row.detail)  # fmt: skip
+                      str(row.confidence or ""), escape(row.notes or row.detail))  # fmt: skip
     console.print(table)
 
 
@@ -61,32 +62,31 @@ def grade(
     ] = None,
 ) -> None:
     """Grades a class: which exercises pass in each notebook, judged in a process of its own."""
-    from shared.lab.grade import as_rows
+    from shared.lab.grade import as_rows, labels
     from shared.lab.grade import grade as judge
 
-    grades, unreadable = [], False
-    for path in notebooks:
+    grades, unreadable, names = [], False, labels(notebooks)
+    for path, label in names.items():
         try:
-            grades += judge(path, seconds)
+            grades += judge(path, seconds, label=label)
         except ValueError as error:
-            console.print(f"[red]{error}[/]")
+            _complain(error)
             unreadable = True
     table = Table("notebook", "exercise", "outcome", "why")
     colours = {"passed": "green", "not attempted": "dim"}
     for one in grades:
         table.add_row(
-            one.notebook,
+            escape(one.notebook),
             one.exercise,
             f"[{colours.get(one.outcome, 'red')}]{one.outcome}[/]",
-            one.why,
+            escape(one.why),
         )
     console.print(table)
-    for path in notebooks:
-        own = [g for g in grades if g.notebook == path.name]
+    for label in names.values():
+        own = [g for g in grades if g.notebook == label]
         if own:
-            console.print(
-                f"{path.name}: {sum(g.outcome == 'passed' for g in own)} of {len(own)} passed"
-            )
+            passed = sum(g.outcome == "passed" for g in own)
+            console.print(f"{escape(label)}: {passed} of {len(own)} passed")
     if to and grades:
         with open(to, "w", encoding="utf-8", newline="") as file:
             writer = csv.DictWriter(file, list(as_rows(grades)[0]))
@@ -110,9 +110,15 @@ def publish(
     found = notebooks or sorted(course_root().glob("week*/*.ipynb"))
     wanting = False
     for path in found:
-        complaints = publish_one(path.resolve(), profile)
+        path = path.resolve()
+        try:
+            complaints = publish_one(path, profile)
+        except ValueError as error:  # the others can still be published
+            complaints = ["left as it was"]
+            _complain(error)
         wanting |= bool(complaints)
-        console.print(f"{path.parent.name}/{path.name}: " + ("; ".join(complaints) or "ready"))
+        said = "; ".join(complaints) or "ready"
+        console.print(escape(f"{path.parent.name}/{path.name}: {said}"))
     if wanting:
         raise typer.Exit(1)
 
@@ -142,6 +148,15 @@ def lab(context: typer.Context) -> None:
 
 
 @app.command()
+def address(new: Annotated[str, typer.Argument(help="https://github.com/YOU/YOUR-FORK")]) -> None:
+    """Points badges, setup cells and texts at a fork."""
+    from shared.lab.address import set_address
+
+    changed = set_address(new)
+    console.print(f"{len(changed)} files now point at {new}.")
+
+
+@app.command()
 def doctor() -> None:
     """Looks at this machine: Python, packages, device, data, whether my_work/ can be written."""
     from shared.lab.doctor import examine_machine
@@ -149,7 +164,8 @@ def doctor() -> None:
     table = Table("", "what", "found")
     checks = examine_machine()
     for check in checks:
-        table.add_row("[green]✓[/]" if check.well else "[red]✗[/]", check.what, check.found)
+        mark = "[green]✓[/]" if check.well else "[red]✗[/]"
+        table.add_row(mark, escape(check.what), escape(check.found))
     console.print(table)
     if not all(check.well for check in checks):
         raise typer.Exit(1)
@@ -163,5 +179,10 @@ def main() -> None:
     try:
         app()
     except (ValueError, OSError) as error:
-        Console(stderr=True).print(f"[red]{error}[/]", soft_wrap=True)
+        _complain(error)
         sys.exit(2)
+
+
+def _complain(error: Exception) -> None:
+    # Escaped: in `[/tmp/a]` rich would see a tag that closes nothing, and fail.
+    Console(stderr=True).print(f"[red]{escape(str(error))}[/]", soft_wrap=True)

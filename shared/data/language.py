@@ -33,7 +33,7 @@ def wikitext2() -> Dataset:
 
 def shakespeare() -> Dataset:
     """Tiny Shakespeare (Karpathy 2015): `train` and `validation` of `Texts`, each one text of 1,003,854 and 111,540
-    characters: the first 90 % and the rest, as nanoGPT cuts it.
+    characters: the first 90 % and the rest, as nanoGPT cuts it. `split.joined()` is the text, here and of the stand-in.
 
     Layout of the folder `text`: `tinyshakespeare.txt.gz` or `tinyshakespeare.txt`. Stand-in: `encyclopedia_texts()`.
     """

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from shared.data import pack, places, readers, transfer
 from shared.data.errors import broken
 from shared.data.lookup import Found, Recipe, look_up, ours, real
 from shared.data.source import Dataset
 from shared.data.splits import Series
+
+if TYPE_CHECKING:
+    import pandas
 
 ETT_COLUMNS = ("HUFL", "HULL", "MUFL", "MULL", "LUFL", "LULL", "OT")
 ETT_SHA256 = "f18de3ad269cef59bb07b5438d79bb3042d3be49bdeecf01c1cd6d29695ee066"
@@ -28,33 +32,39 @@ def ett() -> Dataset:
 
 
 def load_curve() -> Dataset:
-    """A made-up load curve with daily and weekly rhythm, trend and holidays: one split, `hours`, a `Series`; seed 0."""
+    """A made-up load curve (`shared/data/generate/load_curve.py`, seed 0): one split, `hours`, a `Series` of two years.
+
+    values: float32 (17520, 3): load in MW with daily and weekly rhythm, trend and holidays; temperature in °C;
+    is_holiday, 0 or 1.
+    """
+    import torch
+
     from shared.data.generate.load_curve import load_curve as generate
 
-    return ours(
-        "load_curve",
-        Found({"hours": _series_of(generate(seed=0))}),
-        "Made by the course's generator.",
-    )
+    times, values, columns = generate(seed=0)
+    series = Series(times, torch.from_numpy(values).float(), columns)
+    return ours("load_curve", Found({"hours": series}), "Made by the course's generator.")
 
 
 def sunspots() -> Dataset:
-    """Sunspot numbers, shipped with the course: splits `years` and `months`, each a `Series` of one column."""
+    """Sunspot numbers, a public table that ships with the course: splits `years` and `months` of `Series`.
+
+    values: float32 (n, 1) and more columns where the table has them; times: the first day of each year or month.
+    """
     splits = {
-        split: _read_csv(pack.path(f"sunspots_{name}.csv"))
-        for split, name in (("years", "yearly"), ("months", "monthly"))
+        split: _read_table(pack.path(f"sunspots_{period}.csv"))
+        for split, period in (("years", "yearly"), ("months", "monthly"))
     }
     return real("sunspots", Found(splits), "embedded", "Shipped with the course.")
 
 
-def _series_of(made: Any) -> Series:
-    import numpy as np
-    import torch
-
-    times, values, columns = made
-    return Series(
-        np.asarray(times, dtype="datetime64[s]"), torch.as_tensor(values).float(), tuple(columns)
-    )
+def _read_table(path: Path) -> Series:
+    """A table with a column `year`, perhaps `month`, and numbers."""
+    table = readers.read_csv(path, ("year",))
+    months = table["month"] if "month" in table.columns else [1] * len(table)
+    dates = [f"{int(year):04}-{int(month):02}-01" for year, month in zip(table["year"], months)]
+    columns = tuple(name for name in table.columns if name not in ("year", "month"))
+    return _series(path, dates, table, columns)
 
 
 def _read(folder: Path) -> Found | None:
@@ -63,12 +73,18 @@ def _read(folder: Path) -> Found | None:
 
 
 def _read_csv(path: Path, columns: tuple[str, ...]) -> Series:
+    table = readers.read_csv(path, ("date", *columns))
+    return _series(path, table["date"], table, columns)
+
+
+def _series(
+    path: Path, dates: Sequence[str], table: pandas.DataFrame, columns: tuple[str, ...]
+) -> Series:
     import pandas
     import torch
 
-    table = readers.read_csv(path, ("date", *columns))
     try:
-        times = pandas.to_datetime(table["date"]).to_numpy()
+        times = pandas.to_datetime(dates).to_numpy()
         values = torch.tensor(table[list(columns)].to_numpy(dtype="float32"))
     except (ValueError, TypeError) as error:
         raise broken(path, f"has a cell that is no date or no number ({error})") from error

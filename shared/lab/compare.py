@@ -146,6 +146,8 @@ def brief(value: Any, most: int = 12) -> str:
     if isinstance(value, (list, tuple)):
         inside = ", ".join(brief(v, most) for v in value[:6]) + (", …" if len(value) > 6 else "")
         return f"[{inside}]" if isinstance(value, list) else f"({inside})"
+    if isinstance(value, (torch.device, torch.dtype, torch.layout)):
+        return str(value)
     if isinstance(value, torch.nn.Module) or callable(value):
         return getattr(value, "__name__", type(value).__name__)
     try:

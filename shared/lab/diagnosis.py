@@ -210,6 +210,8 @@ def _raised_sentence(raised: Raised) -> str:
         )
     if raised.type == "NotImplementedError":
         return "a part of it still raises NotImplementedError."
+    if raised.type in ("MemoryError", "OutOfMemoryError") or "allocate" in raised.message:
+        return f"it asks for more memory than there is: look at the shapes of what it makes ({raised})."
     if raised.type == "RecursionError":
         return "it calls itself without end: is there a case in which it stops?"
     if raised.type == "SystemExit":

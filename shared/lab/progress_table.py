@@ -49,8 +49,9 @@ def _by_piece(events: list[dict], key: str) -> dict[str, list[dict]]:
 
 def _exercise_row(name: str, attempts: list[dict], said: dict) -> Row:
     done = whose(name) == "yours"
-    date = attempts[-1]["time"][:10] if attempts else ""
-    mistake = (attempts[-1].get("mistake") or "").replace("_", " ") if attempts and not done else ""
+    date = _day(attempts)
+    mistake = str(attempts[-1].get("mistake") or "") if attempts and not done else ""
+    mistake = mistake.replace("_", " ")
     status = "done" if done else ("begun" if attempts else "")
     return Row(find(name).week, name, status, date, len(attempts), mistake, *_said(said))
 
@@ -61,14 +62,20 @@ def _quiz_row(name: str, said: dict) -> Row:
     right, total = len(answered_right(name)), len(quiz.questions)
     status = "done" if right == total else ("begun" if events else "")
     week = max(q.week for q in quiz.questions)
-    date = events[-1]["time"][:10] if events else ""
+    date = _day(events)
     return Row(
         week, f"quiz {name}", status, date, len(events), f"{right} of {total} right", *_said(said)
     )
 
 
+def _day(events: list[dict]) -> str:
+    """The day of the last event; empty where there is none, or where an edited journal does not say."""
+    return str(events[-1].get("time", ""))[:10] if events else ""
+
+
 def _said(event: dict) -> tuple[int, str]:
-    return int(event.get("confidence", 0)), str(event.get("notes", ""))
+    confidence = event.get("confidence")
+    return confidence if isinstance(confidence, int) else 0, str(event.get("notes", ""))
 
 
 def set_confidence(piece: str, confidence: int, notes: str = "") -> None:

@@ -3,6 +3,7 @@
 Raises ValueError with file and line where a question is malformed.
 """
 
+import math
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +17,8 @@ _HEADING = re.compile(r"^## (\d+)\. (.+)$")
 _ABOUT = re.compile(r"^\*([^·*]+) · \[([^\]]+)\]\(([^)]+)\) · week (\d+)\*$")
 _CHOICE = re.compile(r"^- \*\*([A-H])\*\* (.+)$")
 _ANSWER = re.compile(r"^\*\*(.+?)\*\*(?: ± ([\d.e-]+))?$")
-_WRONG_NUMBER = re.compile(r"^- `([^`]+)`: (.+)$")
+_LETTERS = re.compile(r"[A-H](?:, ?[A-H])*")
+_WRONG = re.compile(r"^- `([^`]+)`: (.+)$")
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,7 @@ def quiz_path(which: int | str) -> Path:
     """The file of week 6's quiz (6 or "week06"), or of a review ("review03"). Raises ValueError where there is none."""
     root = course_root()
     text = str(which).removeprefix("week")
-    if text.isdigit():
+    if text.isdecimal():
         found = sorted(root.glob(f"week{int(text):02d}_*/3_quiz.md"))
     else:
         found = [
@@ -117,7 +119,7 @@ def read_quiz(path: Path) -> Quiz:
     titles = [line.removeprefix("# ") for line in lines if line.startswith("# ")]
     if not titles:
         raise ValueError(f"{_at(path, 1)}: a quiz begins with a title, '# …'.")
-    questions = tuple(_question(name, path, block) for block in _blocks(lines))
+    questions = tuple(_question(name, path, block) for block in _blocks(path, lines))
     if not questions:
         raise ValueError(f"{_at(path, 1)}: there is no question; one begins with '## 1. …'.")
     for expected, question in enumerate(questions, 1):
@@ -132,16 +134,22 @@ def _at(path: Path, line: int) -> str:
     return f"{path.parent.name}/{path.name}, line {line}"
 
 
-def _blocks(lines: list[str]) -> list[_Block]:
+def _blocks(path: Path, lines: list[str]) -> list[_Block]:
+    """The questions' lines. A heading that is not quite one would silently take its question out of the quiz."""
     blocks: list[_Block] = []
-    fenced = False
+    fence_opened = 0
     for number, line in enumerate(lines, 1):
-        fenced ^= line.startswith("```")
-        heading = None if fenced else _HEADING.match(line)
+        if line.startswith("```"):
+            fence_opened = 0 if fence_opened else number
+        heading = None if fence_opened else _HEADING.match(line)
         if heading:
             blocks.append(_Block(number, int(heading[1]), heading[2]))
+        elif line.startswith("## ") and not fence_opened:
+            raise ValueError(f"{_at(path, number)}: a question begins like '## 7. Why …?'.")
         elif blocks:
             blocks[-1].lines.append(line)
+    if fence_opened:
+        raise ValueError(f"{_at(path, fence_opened)}: the block that ``` opens here is not closed.")
     return blocks
 
 
@@ -165,8 +173,8 @@ def _question(quiz: str, path: Path, block: _Block) -> Question:
     closes = next((i for i, (_, t) in enumerate(body) if t.startswith("</details>")), None)
     if opens is None or closes is None or closes < opens:
         raise fail("has no answer folded in <details> … </details>")
-    asked = [t for n, t in body[:opens] if n != about_line]
-    answered = [t for _, t in body[opens + 1 : closes]]
+    asked = _joined([t for n, t in body[:opens] if n != about_line])
+    answered = _joined([t for _, t in body[opens + 1 : closes]])
     common = {
         "quiz": quiz,
         "number": block.number,
@@ -182,11 +190,28 @@ def _question(quiz: str, path: Path, block: _Block) -> Question:
     return Question(text=stem, **common, **_open_answer(kind, asked, answered, fail))
 
 
+def _joined(lines: list[str]) -> list[str]:
+    """Lines with each list item on one line, also where it is written over several."""
+    joined: list[str] = []
+    fenced = False
+    for line in lines:
+        fenced ^= line.startswith("```")
+        item = joined and joined[-1].startswith("- ") and not fenced
+        if item and line.startswith("  ") and line.strip():
+            joined[-1] += " " + line.strip()
+        else:
+            joined.append(line)
+    return joined
+
+
 def _choices(kind: str, asked: list[str], answered: list[str], fail) -> dict:
     offered = {m[1]: m[2] for m in map(_CHOICE.match, asked) if m}
     explained = {m[1]: m[2] for m in map(_CHOICE.match, answered) if m}
+    letters = [m[1] for m in map(_CHOICE.match, asked) if m]
+    if letters != list("ABCDEFGH")[: len(letters)]:
+        raise fail(f"names its choices {', '.join(letters)}; they must run A, B, C, …, each once")
     right_line = next((m[1] for m in map(_ANSWER.match, answered) if m), "")
-    right = set(re.findall(r"[A-H]", right_line))
+    right = set(re.findall(r"[A-H]", right_line)) if _LETTERS.fullmatch(right_line) else set()
     if len(offered) < 3:
         raise fail(f"offers {len(offered)} choices ('- **A** …'); at least 3 are needed")
     if not right or not right <= set(offered):
@@ -196,6 +221,9 @@ def _choices(kind: str, asked: list[str], answered: list[str], fail) -> dict:
     missing = sorted(set(offered) - set(explained))
     if missing:
         raise fail(f"does not explain choice {', '.join(missing)} inside <details>")
+    surplus = sorted(set(explained) - set(offered))
+    if surplus:
+        raise fail(f"explains choice {', '.join(surplus)}, which it does not offer")
     choices = tuple(
         Choice(letter, text, letter in right, explained[letter]) for letter, text in offered.items()
     )
@@ -203,7 +231,7 @@ def _choices(kind: str, asked: list[str], answered: list[str], fail) -> dict:
 
 
 def _open_answer(kind: str, asked: list[str], answered: list[str], fail) -> dict:
-    known_wrong = tuple((m[1], m[2]) for m in map(_WRONG_NUMBER.match, answered) if m)
+    known_wrong = tuple((m[1], m[2]) for m in map(_WRONG.match, answered) if m)
     found: dict = {"known_wrong": known_wrong, "explanation": _prose(answered)}
     if kind == "Explain":
         if not found["explanation"]:
@@ -218,14 +246,29 @@ def _open_answer(kind: str, asked: list[str], answered: list[str], fail) -> dict
         return found | {"answer": output.strip(), "code": code}
     match = next((m for m in map(_ANSWER.match, answered) if m), None)
     try:
-        number, tolerance = float(match[1].replace(",", "")), float(match[2] or 0)  # type: ignore[index]
+        number, tolerance = as_number(match[1]), float(match[2] or 0)  # type: ignore[index]
     except (TypeError, ValueError):
         raise fail("needs its number as '**0.731** ± 0.001' inside <details>") from None
+    for wrong, _ in known_wrong:
+        try:
+            as_number(wrong)
+        except ValueError:
+            raise fail(f"explains the wrong answer `{wrong}`, which is no number") from None
     return found | {
         "answer": repr(number),
         "tolerance": tolerance,
         "code": _fence(answered, "python"),
     }
+
+
+def as_number(text: str) -> float:
+    """A number as people write it: "1,200", "0,25", "−3". Raises ValueError where it is none."""
+    text = text.strip().replace("−", "-")
+    thousands = re.fullmatch(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?", text)
+    number = float(text.replace(",", "") if thousands else text.replace(",", "."))
+    if not math.isfinite(number):
+        raise ValueError(f"{text!r} is not a finite number")
+    return number
 
 
 def _fence(lines: list[str], language: str) -> str:
@@ -247,7 +290,7 @@ def _prose(lines: list[str]) -> str:
         if line.startswith("```"):
             fenced = not fenced
             continue
-        structure = _CHOICE.match(line) or _ANSWER.match(line) or _WRONG_NUMBER.match(line)
+        structure = _CHOICE.match(line) or _ANSWER.match(line) or _WRONG.match(line)
         if not fenced and not structure:
             kept.append(line)
     return "\n".join(kept).strip()

@@ -1,14 +1,14 @@
 """Runs code we did not write: with a time limit, its prints caught, and the notebook's random state left alone.
 
 The time limit works on every platform: the code runs in a thread of its own, and when its time is up an exception is
-raised inside that thread. Code that never comes back to Python (one endless C call, a long sleep) is left behind; it
-meets that exception when it does come back, and nothing that it holds is needed by what follows.
+raised inside that thread. Code that never comes back to Python (one endless C call, a long sleep), or that catches
+everything, is left behind: it meets that exception again and again, is heard no more (`shared.lab.ears`), and nothing
+that it holds is needed by what follows.
 """
 
 import _thread
 import contextlib
 import ctypes
-import io
 import random
 import time
 import traceback
@@ -19,6 +19,8 @@ from typing import Any
 
 import numpy as np
 import torch
+
+from shared.lab import ears
 
 
 class TookTooLong(SystemExit):
@@ -44,7 +46,8 @@ class Raised:
 
     def __str__(self) -> str:
         where = f"  (at: {self.line})" if self.line else ""
-        return (f"{self.type}: {self.message}" if self.message else self.type) + where
+        message = self.message if len(self.message) <= 160 else self.message[:159] + "…"
+        return (f"{self.type}: {message}" if message else self.type) + where
 
 
 @dataclass
@@ -109,7 +112,7 @@ def run_limited(work: Callable[[], Any], seconds: float) -> Outcome:
 
     The generators' states are put back here and not in the thread: one that is left behind would do it at any time.
     """
-    found, printed, ended = Outcome(), io.StringIO(), _thread.allocate_lock()
+    found, printed, ended = Outcome(), ears.Ear(), _thread.allocate_lock()
     started = time.monotonic()
     ended.acquire()
 
@@ -121,8 +124,7 @@ def run_limited(work: Callable[[], Any], seconds: float) -> Outcome:
         finally:
             ended.release()
 
-    caught = contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed)
-    with caught[0], caught[1], warnings.catch_warnings(), generators_kept():
+    with ears.listening(printed), warnings.catch_warnings(), generators_kept():
         # The verdict speaks, not a library's warning about what it already names.
         warnings.simplefilter("ignore")
         thread = _thread.start_new_thread(body, ())
@@ -132,11 +134,13 @@ def run_limited(work: Callable[[], Any], seconds: float) -> Outcome:
             _stop(thread, ended)
             raise
         stopped = in_time or _stop(thread, ended)
+    if not stopped:
+        _leave_behind(thread, ended)
     # What the thread found is read only where it ended in time: later it may still be writing.
     outcome = found if in_time else Outcome(left_behind=not stopped)
     if not in_time:
         outcome.raised = Raised(TookTooLong.__name__, f"still running after {seconds:.3g} s")
-    outcome.printed = printed.getvalue()
+    outcome.printed = printed.heard()
     outcome.seconds = time.monotonic() - started
     return outcome
 
@@ -150,16 +154,28 @@ def _wait(ended: Any, seconds: float) -> bool:
     return True
 
 
-def _stop(thread: int, ended: Any) -> bool:
-    """Raises TookTooLong inside the thread, again and again, since code may catch it; gives up after half a second."""
-    until = Deadline(0.5)
+def _stop(thread: int, ended: Any, seconds: float = 0.5, pause: float = 0.002) -> bool:
+    """Raises TookTooLong inside the thread, again and again, since code may catch it. True where it then ended."""
+    until = Deadline(seconds)
     while until.left > 0:
         ctypes.pythonapi.PyThreadState_SetAsyncExc(
             ctypes.c_ulong(thread), ctypes.py_object(TookTooLong)
         )
-        if ended.acquire(timeout=0.002):
+        if ended.acquire(timeout=pause):
             return True
     return False
+
+
+def _leave_behind(thread: int, ended: Any) -> None:
+    """Lets nobody hear a thread that did not stop, and goes on stopping it in the background."""
+    ears.close_to(thread)
+
+    def until_it_ends() -> None:
+        while not _stop(thread, ended, seconds=60.0, pause=0.05):
+            pass
+        ears.open_to(thread)
+
+    _thread.start_new_thread(until_it_ends, ())
 
 
 def describe(error: BaseException) -> Raised:

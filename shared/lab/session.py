@@ -99,15 +99,25 @@ def _profile(device: torch.device) -> str:
 
 
 def _device() -> torch.device:
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    # Apple's MPS lacks some operations and rounds differently; the course's sizes run well on its CPU.
-    return torch.device(os.environ.get("BUMBLEBEE_DEVICE", "cpu"))
+    """BUMBLEBEE_DEVICE where it is set, else a CUDA device where there is one, else the CPU.
+
+    Apple's MPS lacks some operations and rounds differently; the course's sizes run well on its CPU.
+    """
+    asked = os.environ.get("BUMBLEBEE_DEVICE", "").strip().lower()
+    try:
+        device = torch.device(asked or ("cuda" if torch.cuda.is_available() else "cpu"))
+    except RuntimeError:
+        raise ValueError(
+            f"BUMBLEBEE_DEVICE is {asked!r}; it must be cpu, cuda or mps, or not set."
+        ) from None
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise ValueError(f"BUMBLEBEE_DEVICE is {asked!r}, but torch finds no CUDA device here.")
+    return device
 
 
 def _device_name(device: torch.device) -> str:
     if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
+        return str(torch.cuda.get_device_name(device))
     return f"{device.type}, {torch.get_num_threads()} threads"
 
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from shared.lab import journal
-from shared.lab.quizzes import CHOICE_KINDS, Choice, Question, Quiz
+from shared.lab.quizzes import CHOICE_KINDS, Choice, Question, Quiz, as_number
 
 LETTERS = "ABCDEFGH"
 
@@ -36,6 +36,7 @@ class Sitting:
         if not self._waiting:  # everything was right before: take it afresh
             self._waiting = list(quiz.questions)
         self._first_try: dict[int, bool] = {}
+        self._right: bool | None = None  # None until the current question is answered
         self.choices: list[Choice] = []
         self._ask()
 
@@ -90,10 +91,16 @@ class Sitting:
         self._right = right
 
     def next(self) -> None:
-        """Goes on: a question answered right is done, a missed one comes back after the others."""
+        """Goes on: a question answered right is done, a missed one comes back after the others.
+
+        Raises ValueError where the current question has no answer yet.
+        """
+        if self._right is None:
+            raise ValueError("Answer the question first.")
         question = self._waiting.pop(0)
         if not self._right:
             self._waiting.append(question)
+        self._right = None
         self._ask()
 
     def result(self) -> str:
@@ -106,10 +113,11 @@ class Sitting:
         return f"{right} of {asked} at the first try. Worth reading again: {again}."
 
     def _judge_choices(self, question: Question, given: str) -> Feedback:
+        given = re.sub(r"\band\b", " ", given)
         letters = re.findall(r"[A-Ha-h]", given)
         offered = LETTERS[: len(self.choices)]
         picked = {offered.index(letter.upper()) for letter in letters if letter.upper() in offered}
-        if not picked or re.sub(r"[A-Ha-h,;\s]|and", "", given):
+        if not picked or re.sub(r"[A-Ha-h,;&\s]", "", given):
             raise ValueError(
                 f"Answer with {'letters' if question.kind == 'Several choices' else 'one letter'} "
                 f"from A to {offered[-1]}."
@@ -131,7 +139,7 @@ class Sitting:
 
 def _judge_number(question: Question, given: str) -> Feedback:
     try:
-        number = float(given.replace(",", "").replace("−", "-"))
+        number = as_number(given)
     except ValueError:
         raise ValueError(
             f"A number is expected here, such as 0.25 or 1200, not {given!r}."
@@ -139,7 +147,7 @@ def _judge_number(question: Question, given: str) -> Feedback:
     if abs(number - float(question.answer)) <= question.tolerance + 1e-12:
         return Feedback(True, question.explanation)
     for wrong, why in question.known_wrong:
-        if abs(number - float(wrong.replace(",", ""))) <= max(question.tolerance, 1e-9):
+        if abs(number - as_number(wrong)) <= max(question.tolerance, 1e-9):
             return Feedback(False, why)
     return Feedback(False, f"Not {given}. Look again at “{question.section}”.")
 

@@ -1,6 +1,7 @@
 """k-means: groups of points found without any label. Met in week 1.
 
-Shapes: n points with d coordinates each in `x` (n, d); k centres (k, d); nearest (n,), whole numbers from 0 to k − 1.
+Shapes: n points with d coordinates each in `x` (n, d); k centres (k, d); `nearest` (n,), for each point
+the number of its nearest centre, from 0 to k − 1.
 Sources: Lloyd, "Least squares quantization in PCM" (written 1957, printed 1982); Arthur & Vassilvitskii, "k-means++:
 the advantages of careful seeding" (2007).
 """
@@ -50,7 +51,7 @@ def inertia(x: Tensor, centres: Tensor) -> Tensor:
 def k_means(x: Tensor, centres: Tensor, max_steps: int = 100) -> tuple[Tensor, Tensor]:
     """Lloyd's algorithm: assign, update, and again, until no centre moves.
 
-    x: (n, d)   centres: (k, d), the start   →   the centres (k, d), and the nearest (n,) that go with them
+    x: (n, d)   centres: (k, d), the start   →   the centres (k, d) at the end, and `nearest` (n,) for them
 
     Neither half of a step can raise the inertia, and n points can be shared out in finitely many ways, so it ends;
     where it ends depends on the start.

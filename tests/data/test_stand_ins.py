@@ -165,3 +165,14 @@ def test_every_record_has_a_loader_with_a_docstring_and_every_recipe_a_record():
         assert bool(record.folder) == bool(record.stand_in) == (record.name in catalogue.RECIPES)
         assert not record.stand_in or records.find(record.stand_in)
     assert len({record.name for record in records.RECORDS}) == len(records.RECORDS)
+
+
+def test_sunspots_have_their_years_and_months(small_pack):
+    (small_pack / "sunspots_yearly.csv").write_text("year,sunspots\n1700,8.3\n1701,18.3\n")
+    (small_pack / "sunspots_monthly.csv").write_text(
+        "year,month,sunspots\n1749,1,96.7\n1749,2,104.3\n"
+    )
+    sunspots = data.sunspots()
+    assert str(sunspots) == "sunspots · 2 years / 2 months · real, shipped with this course"
+    assert str(sunspots.months.times[1]).startswith("1749-02-01")
+    assert sunspots.years.column("sunspots").tolist() == pytest.approx([8.3, 18.3])

@@ -26,7 +26,7 @@ _SUNDAY = (0.73, 0.69, 0.66, 0.64, 0.64, 0.65, 0.67, 0.73, 0.82, 0.91, 0.98, 1.0
            1.03, 0.97, 0.91, 0.88, 0.89, 0.94, 1.02, 1.05, 1.00, 0.94, 0.86, 0.78)  # fmt: skip
 _HOLIDAYS = ((1, 1), (5, 1), (8, 15), (11, 1), (12, 25), (12, 26))  # month, day; and the last Monday of May
 _MEAN, _GROWTH = 1000.0, 0.03  # MW; share of it in a year
-_HEATING, _COOLING = 14.0, 22.0  # MW for each °C below 15 and above 21
+_HEATING, _COOLING = 16.0, 30.0  # MW for each °C below 15 and above 21
 _LIGHT = 60.0  # MW in the darkest evening
 
 
@@ -74,13 +74,14 @@ def load_curve(seed: int = 0, days: int = 730) -> LoadCurve:
         season = cos(2 * pi * (day - 20) / 365.25)  # 1 in mid-January, the coldest time
         for hour in range(24):
             row = 24 * day + hour
-            air = 0.985 * air + 0.75 * weather[row]
+            air = 0.99 * air + 0.42 * weather[row]
             daily = (3.6 - 1.4 * season) * cos(2 * pi * (hour - 15) / 24)
             temperature = 11 - 9.5 * season + daily + air
             walls = temperature if walls is None else walls + (temperature - walls) / 8
-            rest = 0.93 * rest + 5.5 * drift[row]
+            rest = 0.93 * rest + 4 * drift[row]
             load = _MEAN * (1 + _GROWTH * day / 365.25) * shape[hour]
-            load += _HEATING * max(0.0, 15 - walls) * (0.8 + 0.25 * shape[hour])
+            # Heaters are turned down at night, and in offices on free days.
+            load += _HEATING * max(0.0, 15 - walls) * (1.6 * shape[hour] - 0.7)
             load += _COOLING * max(0.0, walls - 21) * shape[hour]
             if 17 <= hour <= 22:
                 load += _LIGHT * max(0.0, season + 0.3) / 1.3

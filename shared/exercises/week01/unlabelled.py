@@ -248,13 +248,13 @@ ASSIGN = Exercise(
         ),
         Mistake(
             assign_as_floats,
-            "the labels are floating-point numbers; they count centres, so leave them the whole numbers that argmin "
+            "the answers are floating-point numbers; they count centres, so leave them the whole numbers that argmin "
             "gives.",
             NEAREST,
         ),
         Mistake(
             assign_counting_from_one,
-            "the labels start at 1; rows of a tensor are counted from 0, and so are the centres.",
+            "the answers start at 1; rows of a tensor are counted from 0, and so are the centres.",
             NEAREST,
         ),
         Mistake(
@@ -265,7 +265,7 @@ ASSIGN = Exercise(
         ),
         Mistake(
             assign_as_a_list,
-            "the labels come as a Python list, with which `nearest == j` cannot compare each one: leave the tensor.",
+            "the answers come as a Python list, with which `nearest == j` cannot compare each one: leave the tensor.",
             NEAREST,
         ),
     ),

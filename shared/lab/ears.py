@@ -1,0 +1,71 @@
+"""Who is heard: what a check's code prints is caught, and a thread that could not be stopped is heard no more.
+
+Without this, `while True: print(x)` inside a bare `try … except` would fill every later cell of the notebook.
+"""
+
+import contextlib
+import io
+import sys
+from collections.abc import Iterator
+from threading import get_ident
+from typing import Any
+
+_MOST = 20_000  # characters that are kept of what one run prints
+
+_closed_to: set[int] = set()  # threads that are heard no more
+
+
+class Ear(io.TextIOBase):
+    """Catches what is printed: its first characters, from every thread that is still heard."""
+
+    def __init__(self) -> None:
+        self._pieces: list[str] = []
+        self._room = _MOST
+
+    def writable(self) -> bool:
+        """Always: this is a stream to print to."""
+        return True
+
+    def write(self, text: str) -> int:
+        """Takes a text in, as long as there is room."""
+        if self._room > 0 and get_ident() not in _closed_to:
+            self._pieces.append(text[: self._room])
+            self._room -= len(text)
+        return len(text)
+
+    def heard(self) -> str:
+        """What was printed so far."""
+        return "".join(self._pieces)
+
+
+class _Gate:
+    """The notebook's own stream, for every thread but those that are heard no more."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        return len(text) if get_ident() in _closed_to else self._stream.write(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+@contextlib.contextmanager
+def listening(ear: Ear) -> Iterator[None]:
+    """Catches stdout and stderr."""
+    with contextlib.redirect_stdout(ear), contextlib.redirect_stderr(ear):
+        yield
+
+
+def close_to(thread: int) -> None:
+    """From now on nothing that this thread prints is shown."""
+    _closed_to.add(thread)
+    for name in ("stdout", "stderr"):
+        if not isinstance(getattr(sys, name), (_Gate, Ear)):
+            setattr(sys, name, _Gate(getattr(sys, name)))
+
+
+def open_to(thread: int) -> None:
+    """The thread has ended; a new one may get its number."""
+    _closed_to.discard(thread)

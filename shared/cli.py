@@ -16,7 +16,9 @@ app = typer.Typer(
 work = typer.Typer(
     no_args_is_help=True, help="Your own work: pack it into one file, or bring it back."
 )
+data = typer.Typer(help="The data sets: what there is, and bringing it here.")
 app.add_typer(work, name="work")
+app.add_typer(data, name="data")
 console = Console()
 
 
@@ -121,6 +123,39 @@ def publish(
         console.print(escape(f"{path.parent.name}/{path.name}: {said}"))
     if wanting:
         raise typer.Exit(1)
+
+
+@data.callback(invoke_without_command=True)
+def data_table(context: typer.Context) -> None:
+    """Lists every data set: weeks, rows, licence, size, where it is now."""
+    if context.invoked_subcommand is not None:
+        return
+    from shared.data import catalogue
+
+    table = Table("name", "weeks", "rows", "licence", "size", "where it is now")
+    for row in catalogue.table():
+        table.add_row(row.name, row.weeks, row.rows, row.licence, row.size, row.where)
+    console.print(table)
+
+
+@data.command()
+def fetch(
+    names: Annotated[list[str] | None, typer.Argument(help="without any, all of them")] = None,
+) -> None:
+    """Downloads data sets into the cache, for a classroom without internet."""
+    from shared.data import catalogue
+
+    raise typer.Exit(catalogue.report(catalogue.fetch(names or ())))
+
+
+@data.command()
+def check(
+    names: Annotated[list[str] | None, typer.Argument(help="without any, all of them")] = None,
+) -> None:
+    """Reads every byte of what is on disk, and says what is damaged."""
+    from shared.data import catalogue
+
+    raise typer.Exit(catalogue.report(catalogue.check(names or ())))
 
 
 @work.command("export")

@@ -1,4 +1,5 @@
 """Reviews and preference pairs of the embedded pack: counts, balance, splits, baselines."""
+
 import collections
 import json
 import pathlib
@@ -9,8 +10,17 @@ import pytest
 PACK = pathlib.Path(__file__).resolve().parents[2] / "shared" / "data" / "pack"
 REVIEW_KINDS = {"plain", "negation", "irony", "mixed", "comparison", "understated"}
 FLAWS = {
-    "wrong_fact", "ignores_instruction", "padded", "rude", "evasive", "wrong_format",
-    "repetition", "invention", "unsafe", "over_refusal", "wrong_arithmetic",
+    "wrong_fact",
+    "ignores_instruction",
+    "padded",
+    "rude",
+    "evasive",
+    "wrong_format",
+    "repetition",
+    "invention",
+    "unsafe",
+    "over_refusal",
+    "wrong_arithmetic",
 }
 
 
@@ -89,13 +99,25 @@ def test_reviews_are_distinct(reviews):
 
 
 def test_polarity_words_occur_in_both_classes(reviews):
-    for word in ("brilliant", "boring", "love", "loved", "fail", "not", "best", "awful", "wonderful"):
-        found = collections.Counter(r["label"] for r in reviews if re.search(rf"\b{word}", r["text"].lower()))
+    for word in (
+        "brilliant",
+        "boring",
+        "love",
+        "loved",
+        "fail",
+        "not",
+        "best",
+        "awful",
+        "wonderful",
+    ):
+        found = collections.Counter(
+            r["label"] for r in reviews if re.search(rf"\b{word}", r["text"].lower())
+        )
         assert found[0] >= 3 and found[1] >= 3, (word, found)
 
 
 # Measured with scikit-learn on the recorded split: unigrams 0.789, 1- and 2-grams 0.785.
-@pytest.mark.parametrize("n, measured", [(1, 0.789), (2, 0.785)])
+@pytest.mark.parametrize(("n", "measured"), [(1, 0.789), (2, 0.785)])
 def test_bag_of_words_is_neither_blind_nor_enough(reviews, n, measured):
     pytest.importorskip("sklearn")
     from sklearn.feature_extraction.text import TfidfVectorizer

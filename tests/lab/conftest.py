@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
+from traitlets.config import Config
 
 from shared.lab import carry
 from shared.lab.cell import protect_exercise_cells
@@ -70,12 +71,13 @@ def notebook(
     my_work: Path, forgetful: Callable[[], None], capsys: pytest.CaptureFixture[str]
 ) -> Iterator[Notebook]:
     """A fresh notebook with an empty my_work/, its first cells run."""
-    shell = InteractiveShell.instance()
-    shell.reset(new_session=True)
+    in_memory = Config({"HistoryManager": {"hist_file": ":memory:"}})
+    shell = InteractiveShell.instance(config=in_memory)
     protect_exercise_cells(shell)
     opened = Notebook(shell, lambda: capsys.readouterr().out, my_work)
     opened.run(SETUP)
     yield opened
+    shell.reset(new_session=False)
     InteractiveShell.clear_instance()
 
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import torch
 
 from shared.exercises import Case, Exercise, Mistake, call, call_with_gradients
@@ -98,7 +99,7 @@ def _observe(case: Case, number: int, implementation: Any, seconds: float) -> Ou
 
 
 def _changed(before: Sequence[Any], after: Sequence[Any]) -> list[int]:
-    plain = (torch.Tensor, list, dict, tuple)
+    plain = (torch.Tensor, np.ndarray, list, dict, tuple)
     return [
         i
         for i, (old, new) in enumerate(zip(before, after, strict=True))
@@ -260,11 +261,12 @@ def _what(exercise: Exercise, case: Case, path: str) -> str:
 
 
 def _input_name(exercise: Exercise, case: Case, i: int) -> str:
+    """The name under which an input is known: the exercise's own argument, or that of the function that runs the case."""
     if case.run in (call, call_with_gradients):
         parameters = list(inspect.signature(exercise.reference).parameters)
-        if i < len(parameters):
-            return parameters[i]
-    return f"input {i}"
+    else:
+        parameters = list(inspect.signature(case.run).parameters)[1:]  # the first is the implementation
+    return parameters[i] if i < len(parameters) else f"input {i}"
 
 
 def _input_rows(exercise: Exercise, case: Case, inputs: Sequence[Any]) -> list[tuple[str, str]]:

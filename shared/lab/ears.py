@@ -53,17 +53,22 @@ class _Gate:
 
 @contextlib.contextmanager
 def listening(ear: Ear) -> Iterator[None]:
-    """Catches stdout and stderr."""
-    with contextlib.redirect_stdout(ear), contextlib.redirect_stderr(ear):
+    """Catches stdout and stderr. Afterwards the old ones are back, gated where a thread is heard no more."""
+    before = sys.stdout, sys.stderr
+    sys.stdout = sys.stderr = ear  # type: ignore[assignment]
+    try:
         yield
+    finally:
+        sys.stdout, sys.stderr = map(_gated, before) if _closed_to else before
+
+
+def _gated(stream: Any) -> Any:
+    return stream if isinstance(stream, (_Gate, Ear)) else _Gate(stream)
 
 
 def close_to(thread: int) -> None:
-    """From now on nothing that this thread prints is shown."""
+    """From now on nothing that this thread prints is caught; at the end of `listening`, nor is it shown."""
     _closed_to.add(thread)
-    for name in ("stdout", "stderr"):
-        if not isinstance(getattr(sys, name), (_Gate, Ear)):
-            setattr(sys, name, _Gate(getattr(sys, name)))
 
 
 def open_to(thread: int) -> None:

@@ -134,8 +134,8 @@ def run_limited(work: Callable[[], Any], seconds: float) -> Outcome:
             _stop(thread, ended)
             raise
         stopped = in_time or _stop(thread, ended)
-    if not stopped:
-        _leave_behind(thread, ended)
+        if not stopped:
+            _leave_behind(thread, ended)
     # What the thread found is read only where it ended in time: later it may still be writing.
     outcome = found if in_time else Outcome(left_behind=not stopped)
     if not in_time:

@@ -132,8 +132,7 @@ class Value:
         return elementwise(lambda x: x**n, lambda x: n * x ** (n - 1.0))(self)
 
     def reshape(self, *shape: int) -> "Value":
-        rule = lambda grad, x: (grad.reshape(x.shape),)  # noqa: E731
-        return record(lambda x: x.reshape(*shape), rule)(self)
+        return record(lambda x: x.reshape(*shape), lambda grad, x: (grad.reshape(x.shape),))(self)
 
     def sum(self, axis: int | None = None) -> "Value":
         return record(np.sum, sum_backward)(self, axis=axis)

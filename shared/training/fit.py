@@ -26,7 +26,7 @@ class History:
     """What happened: history["train_loss"], and one list for each number that `evaluate` returned, epoch by epoch.
 
     best_epoch: the epoch, from 1, whose weights the network has at the end; 0 where there was none
-    ended:      "all epochs", "early" (patience was over), "interrupted" or "diverged" (the training loss was nan or inf)
+    ended:      "all epochs", "early" (patience ran out), "interrupted" or "diverged" (the loss became nan or inf)
     """
 
     values: dict[str, list[float]] = field(default_factory=dict)
@@ -71,8 +71,8 @@ def fit(
                    and its first part has one entry for each example
     loss(network, batch) → the mean loss of a batch, a scalar
     evaluate(network) → numbers by name, after each epoch, in evaluation mode and without gradients
-    watch:         the one of them (lower is better) by which the best epoch is known: its weights are kept in memory, and
-                   the network has them at the end. Without `evaluate` the last weights stay.
+    watch:         the one of them (lower is better) that says which epoch was best: its weights are kept in memory,
+                   and the network has them at the end. Without `evaluate` the last weights stay.
     patience:      epochs without a new best after which training ends; None: never early
     learning_rate(step) → the rate of step 0, 1, 2, …; None: the optimizer's own
     clip:          the largest norm of all gradients together; None: any

@@ -77,7 +77,7 @@ def notebook(
     opened = Notebook(shell, lambda: capsys.readouterr().out, my_work)
     opened.run(SETUP)
     yield opened
-    shell.reset(new_session=False)
+    shell.user_ns.clear()
     InteractiveShell.clear_instance()
 
 

@@ -24,7 +24,14 @@ _SATURDAY = (0.75, 0.71, 0.68, 0.67, 0.67, 0.69, 0.75, 0.85, 0.96, 1.03, 1.06, 1
              1.06, 1.03, 0.99, 0.97, 0.98, 1.03, 1.09, 1.10, 1.04, 0.97, 0.89, 0.81)  # fmt: skip
 _SUNDAY = (0.73, 0.69, 0.66, 0.64, 0.64, 0.65, 0.67, 0.73, 0.82, 0.91, 0.98, 1.03,
            1.03, 0.97, 0.91, 0.88, 0.89, 0.94, 1.02, 1.05, 1.00, 0.94, 0.86, 0.78)  # fmt: skip
-_HOLIDAYS = ((1, 1), (5, 1), (8, 15), (11, 1), (12, 25), (12, 26))  # month, day; and the last Monday of May
+_HOLIDAYS = (
+    (1, 1),
+    (5, 1),
+    (8, 15),
+    (11, 1),
+    (12, 25),
+    (12, 26),
+)  # month, day; and the last Monday of May
 _MEAN, _GROWTH = 1000.0, 0.03  # MW; share of it in a year
 _HEATING, _COOLING = 16.0, 30.0  # MW for each °C below 15 and above 21
 _LIGHT = 60.0  # MW in the darkest evening

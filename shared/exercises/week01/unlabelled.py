@@ -649,7 +649,7 @@ PRINCIPAL_COMPONENTS = Exercise(
         Mistake(
             components_with_any_sign,
             "a direction and its opposite are equally good, and svd may return either: flip each row whose entry of "
-            "largest size is negative.",
+            "largest size is negative, in place (row *= -1).",
             DIRECTIONS,
         ),
         Mistake(

@@ -75,7 +75,7 @@ def mood_for(dice: Dice, verb: Verb, question: bool = False) -> Mood:
         tense = "present"
     if tense == "already" and verb.base in _NEVER_DONE:
         tense = "past"
-    if tense in ("progressive", "want", "can", "must") and verb.base in _ACCIDENTS:
+    if tense not in ("past", "already", "future") and verb.base in _ACCIDENTS:
         tense = "past"
     elif tense == "progressive" and verb.base == "find":
         tense = "present"

@@ -180,7 +180,7 @@ def _property(exercise: Exercise, failure: _Failure) -> str:
     what = _what(exercise, failure.case, found.path)
     if found.kind == "type" and found.mine is None:
         if "gradient" in found.path:
-            return f"there is no {what}: .item(), .detach(), .data, .numpy() or torch.tensor(…) cut the graph."
+            return f"there is no {what.removeprefix('the ')}: {_CUT}"
         return f"{what} is None: is a return missing?"
     if found.kind == "type":
         return f"{what} is a {type(found.mine).__name__}, and a {type(found.theirs).__name__} is expected."
@@ -203,6 +203,9 @@ def _property(exercise: Exercise, failure: _Failure) -> str:
     )
 
 
+_CUT = ".item(), .detach(), .data, .numpy() or torch.tensor(…) cut the graph."
+
+
 def _raised_sentence(raised: Raised) -> str:
     if raised.type == "NameError":
         return (
@@ -215,6 +218,8 @@ def _raised_sentence(raised: Raised) -> str:
         return f"it asks for more memory than there is: look at the shapes of what it makes ({raised})."
     if raised.type == "RecursionError":
         return "it calls itself without end: is there a case in which it stops?"
+    if "does not require grad" in raised.message:
+        return f"no gradient can flow back from its output: {_CUT}"
     if raised.type == "SystemExit":
         return "it ends the program (exit, or sys.exit): use return."
     return f"it raises {raised}."
@@ -261,7 +266,7 @@ def _what(exercise: Exercise, case: Case, path: str) -> str:
 
 
 def _input_name(exercise: Exercise, case: Case, i: int) -> str:
-    """The name under which an input is known: the exercise's own argument, or that of the function that runs the case."""
+    """What an input is called: the exercise's own argument, or that of the function that runs the case."""
     if case.run in (call, call_with_gradients):
         parameters = list(inspect.signature(exercise.reference).parameters)
     else:

@@ -64,7 +64,10 @@ def _keep(
             "Written as `def` or `class` below `@exercise(…)` it is carried to later weeks."
         )
     try:
-        path = keep(spec, answer, source, frame.f_globals)
+        # An answer that was imported finds its names where it was written.
+        home = sys.modules.get(getattr(answer, "__module__", None) or "__main__")
+        own = home is not None and home.__name__ != "__main__"
+        path = keep(spec, answer, source, vars(home) if own else frame.f_globals)
     except NotCarried as error:
         return "", f"It works here but cannot be carried to later weeks: {error}."
     except OSError as error:

@@ -57,8 +57,10 @@ def pairs() -> dict[str, list[tuple[str, str]]]:
 
 
 def test_pairs_are_the_same_everywhere(pairs):
-    assert digest(*("\t".join(pair).encode() for pair in pairs["train"][:500])) == "PAIRS_TRAIN"
-    assert digest(*("\t".join(pair).encode() for pair in pairs["test"][:500])) == "PAIRS_TEST"
+    assert (
+        digest(*("\t".join(pair).encode() for pair in pairs["train"][:500])) == "c78330fe2566f8d7"
+    )
+    assert digest(*("\t".join(pair).encode() for pair in pairs["test"][:500])) == "481a19257fd35d91"
 
 
 def test_another_seed_gives_other_pairs(pairs):
@@ -110,7 +112,8 @@ WRONG = (
     rf"\b([mM]a|[tT]a|[sS]a|[cC]e) {VOWEL}(?!est\b)[\w]",
     r"\b([bB]el|[vV]ieil|[nN]ouvel|[cC]et) (?![aeiouéèêâîôœh])",
     r"d'(hibou|hamster|huit)",
-    r"(?<!près )(?<!côté )(?<!besoin )\bdes (beaux|belles|vieux|vieilles|nouveaux|nouvelles|grands|grandes|petits|petites|jeunes|bons|bonnes)\b",
+    r"(?<!près )(?<!côté )(?<!besoin )\bdes (beaux|belles|vieux|vieilles|nouveaux|nouvelles|grands|grandes)\b",
+    r"(?<!près )(?<!côté )(?<!besoin )\bdes (petits|petites|jeunes|bons|bonnes|longs|longues|jolis|jolies)\b",
     r"\b(ai|as|a|avons|avez|ont) (allé|venu|revenu|parti|arrivé|tombé|resté|sorti)",
     r"\bne \w+ (?!pas|jamais|plus|\w)",
     r"\b(\w+) \1\b",
@@ -380,7 +383,10 @@ def images():
 
 def test_images_are_the_same_everywhere(images):
     (pictures, labels, names), _ = images
-    assert digest(pictures[:200].numpy().tobytes(), labels[:200].numpy().tobytes()) == "IMAGES"
+    assert (
+        digest(pictures[:200].numpy().tobytes(), labels[:200].numpy().tobytes())
+        == "a081872a1c6999d9"
+    )
     assert names == CLASS_NAMES and len(names) == 10
 
 
@@ -425,7 +431,7 @@ def accuracy(model: nn.Module, x, y) -> float:
 
 
 def test_a_linear_model_fails_on_the_images(images):
-    """LINEAR % (chance is 10 %)."""
+    """39 % where this was measured (chance is 10 %)."""
     (x, y, _), (x_test, y_test, _) = images
     torch.manual_seed(0)
     model = nn.Sequential(nn.Flatten(), nn.Linear(3 * 32 * 32, 10))
@@ -435,7 +441,7 @@ def test_a_linear_model_fails_on_the_images(images):
 
 @pytest.mark.slow
 def test_a_small_cnn_succeeds_on_the_images(images):
-    """CNN %: three convolutions, eight epochs, 12 s on two cores."""
+    """90 %: three convolutions, eight epochs, 12 s on two cores."""
     (x, y, _), (x_test, y_test, _) = images
     torch.manual_seed(0)
     layers: list[nn.Module] = []
@@ -462,7 +468,7 @@ def curve():
 
 def test_the_load_curve_is_the_same_everywhere(curve):
     tenths = np.rint(curve.values[:2000] * 10).astype(np.int64)
-    assert digest(tenths.astype("<i8").tobytes()) == "CURVE"
+    assert digest(tenths.astype("<i8").tobytes()) == "87db33cecc83f0dc"
     assert not np.array_equal(curve.values, load_curve(seed=1).values)
 
 
@@ -502,7 +508,10 @@ def test_the_load_follows_day_week_holiday_and_temperature(curve):
 
 
 def test_baselines_on_the_load_curve(curve):
-    """Mean absolute error in MW, last 130 days: FIGURES."""
+    """Mean absolute error in MW, last 130 days.
+
+    last value 63.3 (1 h ahead), 63.0 (24 h); day before 62.7, 63.0; week before 35.9, 35.6; linear 8.4, 26.0.
+    A GRU of 64 units reached 22.4 at 24 h after two minutes."""
     load, cut = curve.load, 24 * 600
     clock = (curve.times - np.datetime64("2021-01-04T00")).astype(int) % 168  # Monday midnight is 0
     errors = {}
@@ -523,7 +532,6 @@ def test_baselines_on_the_load_curve(curve):
         }
         for name, answer in answers.items():
             errors[name, ahead] = float(np.abs(answer - target[future]).mean())
-    print(errors)
     assert errors["linear", 1] < 15 < errors["week", 1] < errors["day", 1]
     assert 45 < errors["last", 1] < 80
     assert errors["linear", 24] < 0.9 * errors["week", 24] < 0.7 * errors["day", 24]

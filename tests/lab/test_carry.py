@@ -76,7 +76,6 @@ def alone(path: Path) -> float:
         ("from typing import Any", SIGMOID.replace("(x,", "(x: Any,"), "x: Any"),
         ("", SIGMOID.replace("\ndef", "\n@torch.enable_grad()\ndef"), "@torch.enable_grad()\ndef sigmoid"),
         ("", SIGMOID + "\nprint(sigmoid(torch.zeros(1)))\n", "def sigmoid"),
-        ("", sigmoid_with(inside="    text = 'a\\u2028b'\n    text2 = '\u2028'\n"), "text2"),
         ("open = 3", sigmoid_with(inside="    max(1, abs(-2)); print\n"), "max(1, abs(-2))"),
     ],
 )  # fmt: skip
@@ -124,7 +123,7 @@ def test_class_with_a_lambda_and_another_piece(notebook: Notebook, forgetful) ->
     assert "✓ mlp.MLP" in shown
     kept = notebook.kept("mlp.MLP")
     assert 'relu = part("mlp.relu")' in kept
-    assert "from torch import nn" in kept
+    assert "import torch.nn as nn" in kept
     forgetful()
     assert part("mlp.MLP") is not mlp.MLP
     assert part("mlp.MLP")((2, 3, 1))(torch.zeros(4, 2)).shape == (4, 1)
@@ -154,21 +153,12 @@ def test_what_cannot_be_carried_is_named(
 
 
 def test_what_fails_alone_is_not_kept(notebook: Notebook) -> None:
-    """It passes here by a name that its own file would not have: a global set by the cell of another."""
-    notebook.run("import builtins\nbuiltins.secretly = torch.exp")
-    try:
-        notebook.run("calls = []")
-        shown = " ".join(
-            notebook.run(
-                sigmoid_with("import torch\n", "    calls.append(1)\n    assert len(calls) > 2 or calls\n")
-            ).split()
-        )
-        assert "Kept in" in shown, "a list travels as its own copy"
-        assert "calls = []" not in notebook.kept()
-    finally:
-        import builtins
-
-        del builtins.secretly
+    """It takes what it needs from the notebook in a way that its source does not show."""
+    notebook.run("globals()['up'] = torch.exp")
+    shown = " ".join(notebook.run(sigmoid_with(value="1 / (1 + globals()['up'](-x))")).split())
+    assert "✓ mlp.sigmoid: right." in shown
+    assert "cannot be carried to later weeks: on its own it fails: it raises KeyError: 'up'" in shown
+    assert notebook.kept() is None
 
 
 def test_another_name_than_the_exercise(notebook: Notebook) -> None:

@@ -214,7 +214,7 @@ BEST_RATE = Exercise(
         ),
         Case(
             "equal means",
-            lambda: [{0.4: [0.5, 0.5], 0.1: [0.25, 0.75], 0.2: [0.5, 0.5]}],
+            lambda: [{0.2: [0.5, 0.5], 0.4: [0.5, 0.5], 0.1: [0.25, 0.75]}],
             says="of rates with equal means the smallest is wanted.",
         ),
     ),
@@ -379,7 +379,7 @@ STEPS_TO_TARGET = Exercise(
     mistakes=(
         Mistake(
             steps_at_the_measurement,
-            "it gives the measurement after the crossing: read the step off the straight line between the two around it.",
+            "it gives the measurement after the crossing: read the step off the line between the two around it.",
             TARGET,
         ),
         Mistake(
@@ -429,8 +429,8 @@ STEPS_TO_TARGET = Exercise(
     ),
     hints=(
         "At step 50 the accuracy was 0.2, at step 100 it was 0.5. Where does the straight line between them pass 0.4?",
-        "Go through the accuracies; at the first that is at least the target, the share of the way is (target - before) / "
-        "(now - before). Mind the very first measurement, and the end of the list.",
+        "Go through the accuracies; at the first that is at least the target, the share of the way is "
+        "(target - before) / (now - before). Mind the very first measurement, and the end of the list.",
         "return steps[i - 1] + share * (steps[i] - steps[i - 1])",
     ),
     alternatives=(_steps_by_pairs,),
@@ -539,8 +539,8 @@ BAND_OF_RUNS = Exercise(
         Mistake(band_upside_down, "lowest and highest are swapped.", BAND),
         Mistake(
             band_of_whole_curves,
-            "the band follows the run that ended lowest and the one that ended highest: take lowest and highest at each "
-            "measurement.",
+            "the band follows the run that ended lowest and the one that ended highest: take lowest and highest "
+            "at each measurement.",
             BAND,
         ),
         Mistake(

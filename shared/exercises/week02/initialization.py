@@ -179,8 +179,8 @@ XAVIER_NORMAL = Exercise(
     ),
     hints=(
         "For a layer with 100 inputs and 100 outputs: what variance keeps the outputs as large as the inputs?",
-        "fans(shape) gives fan_in and fan_out. Normal numbers of standard deviation 1 times s have standard deviation s, "
-        "and the rule gives the variance, s².",
+        "fans(shape) gives fan_in and fan_out. Normal numbers of standard deviation 1 times s have standard deviation "
+        "s, and the rule gives the variance, s².",
         "return torch.randn(shape, generator=generator) * (2 / (fan_in + fan_out)) ** 0.5",
     ),
     alternatives=(_xavier_by_torch,),

@@ -450,8 +450,8 @@ COSINE_WITH_WARMUP = Exercise(
     ),
     hints=(
         "Which rate does step 0 get with warmup_steps = 3? And what is progress at the peak, and at total_steps?",
-        "Two cases. Below warmup_steps a share of the peak. From there on half a cosine wave, which goes from 1 to 0 as "
-        "progress goes from 0 to 1, stretched between peak_lr and final_lr.",
+        "Two cases. Below warmup_steps a share of the peak. From there on half a cosine wave, which goes from 1 to 0 "
+        "as progress goes from 0 to 1, stretched between peak_lr and final_lr.",
         "progress = min(1.0, (step - warmup_steps) / (total_steps - warmup_steps)); final_lr + 0.5 * (peak_lr - "
         "final_lr) * (1 + math.cos(math.pi * progress))",
     ),

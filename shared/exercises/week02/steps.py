@@ -194,7 +194,7 @@ SGD = Exercise(
         ),
         Mistake(
             SGDWithAnAveragedVelocity,
-            "the new gradient is multiplied by (1 - momentum); here, as in torch, it enters whole: v ← momentum · v + g.",
+            "the new gradient is multiplied by (1 - momentum); here it enters whole: v ← momentum · v + g.",
             ROLLING,
         ),
         Mistake(
@@ -382,7 +382,7 @@ RMSPROP = Exercise(
             "eps",
             hand_walk({"lr": 0.1, "alpha": 0.75, "eps": 0.5}, [[4.0, 0.0], [1.0, 0.5]]),
             run=walk,
-            says="with a gradient of 0, or a large eps, something is off: eps is added to the root, and to nothing else.",
+            says="with a gradient of 0, or a large eps, something is off: add eps to the root, and to nothing else.",
         ),
         *common_cases({"lr": 0.1, "alpha": 0.9}),
         Case("the usual settings", hand_walk({}, [[4.0, -0.5], [1.0, 0.5]]), run=walk),

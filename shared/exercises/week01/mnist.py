@@ -576,7 +576,7 @@ ACCURACY = Exercise(
     ),
     hints=(
         "A row of ten logits: which class does the network answer?",
-        "argmax gives the place of the largest number in each row; comparing gives True and False, whose mean is a share.",
+        "argmax gives the place of the largest number in each row; a comparison gives True and False, with a mean.",
         "return (logits.argmax(dim=-1) == targets).double().mean().item()",
     ),
     alternatives=(_accuracy_by_topk,),

@@ -24,7 +24,9 @@ os.environ.update(
     HF_HUB_DISABLE_TELEMETRY="1",
     MPLBACKEND="agg",
     # tests/offline/sitecustomize.py closes the network in every Python that a test starts, kernels included.
-    PYTHONPATH=os.pathsep.join(filter(None, [str(ROOT / "tests" / "offline"), os.environ.get("PYTHONPATH")])),
+    PYTHONPATH=os.pathsep.join(
+        filter(None, [str(ROOT / "tests" / "offline"), os.environ.get("PYTHONPATH")])
+    ),
 )
 if "PYTEST_XDIST_WORKER" in os.environ:
     # One core for each worker: two that use two threads each only stand in each other's way.

@@ -270,7 +270,9 @@ def _input_name(exercise: Exercise, case: Case, i: int) -> str:
     if case.run in (call, call_with_gradients):
         parameters = list(inspect.signature(exercise.reference).parameters)
     else:
-        parameters = list(inspect.signature(case.run).parameters)[1:]  # the first is the implementation
+        parameters = list(inspect.signature(case.run).parameters)[
+            1:
+        ]  # the first is the implementation
     return parameters[i] if i < len(parameters) else f"input {i}"
 
 

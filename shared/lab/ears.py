@@ -1,8 +1,11 @@
 """Who is heard: what a check's code prints is caught, and a thread that could not be stopped is heard no more.
 
+Nor can it ask: `input()` in an answer would wait for somebody who does not know.
+
 Without this, `while True: print(x)` inside a bare `try … except` would fill every later cell of the notebook.
 """
 
+import builtins
 import contextlib
 import io
 import sys
@@ -54,12 +57,18 @@ class _Gate:
 @contextlib.contextmanager
 def listening(ear: Ear) -> Iterator[None]:
     """Catches stdout and stderr. Afterwards the old ones are back, gated where a thread is heard no more."""
-    before = sys.stdout, sys.stderr
+    before, ask = (sys.stdout, sys.stderr), builtins.input
     sys.stdout = sys.stderr = ear  # type: ignore[assignment]
+    builtins.input = _nobody_answers
     try:
         yield
     finally:
+        builtins.input = ask
         sys.stdout, sys.stderr = map(_gated, before) if _closed_to else before
+
+
+def _nobody_answers(prompt: object = "") -> str:
+    raise RuntimeError("input() cannot be used in an exercise: nobody answers while it is checked")
 
 
 def _gated(stream: Any) -> Any:

@@ -3,6 +3,7 @@
 import ast
 import contextlib
 import json
+import linecache
 import os
 import socket
 import sys
@@ -93,7 +94,14 @@ def _run_definitions(text: str, scope: dict[str, Any]) -> None:
         if isinstance(node, kinds):
             # Anew each time: an import may have brought the real one, which gives the reference for a wrong answer.
             scope["exercise"] = lambda name: lambda answer: answer
-            exec(compile(ast.Module([node], []), "<notebook>", "exec"), scope)
+            _run(node, text, scope)
+
+
+def _run(node: ast.stmt, text: str, scope: dict[str, Any]) -> None:
+    """Runs one statement of a cell; what it raises later can show the line it comes from."""
+    name = f"<cell {hash(text)}>"
+    linecache.cache[name] = (len(text), None, text.splitlines(keepends=True), name)
+    exec(compile(ast.Module([node], []), name, "exec"), scope)
 
 
 def _names_of_the_course(cells: list[str]) -> dict[str, Any]:
@@ -109,8 +117,7 @@ def _names_of_the_course(cells: list[str]) -> dict[str, Any]:
             constant = isinstance(node, _ASSIGNMENTS) and _is_literal(node.value)
             if isinstance(node, kinds) or (constant and not exercises_in(text)):
                 # One that fails here is missed only by the exercise that uses it.
-                code = compile(ast.Module([node], []), "<notebook>", "exec")
-                run_limited(lambda code=code: exec(code, scope), 20.0)
+                run_limited(lambda node=node, text=text: _run(node, text, scope), 20.0)
     return scope
 
 

@@ -1,6 +1,5 @@
 """What is done: a row for each exercise and quiz, from `my_work/`; `progress()` shows it, or `bumblebee progress`."""
 
-import html
 from collections import Counter
 from dataclasses import dataclass
 
@@ -11,6 +10,7 @@ from shared.lab.files import work_folder
 from shared.lab.lines import say
 from shared.lab.quizzes import all_quizzes, load_quiz
 from shared.lab.sitting import answered_right
+from shared.lab.tables import Grid
 
 
 @dataclass(frozen=True)
@@ -122,21 +122,7 @@ class _Table:
         return " · ".join(f"week {week}: {done[week]} of {total[week]}" for week in sorted(total))
 
     def __repr__(self) -> str:
-        cells = [self._HEAD, *self._cells()]
-        widths = [max(len(row[i]) for row in cells) for i in range(len(self._HEAD))]
-        lines = [
-            "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip()
-            for row in cells
-        ]
-        return "\n".join([*lines, self.summary()])
+        return f"{Grid(self._HEAD, self._cells())!r}\n{self.summary()}"
 
     def _repr_html_(self) -> str:
-        def line(tag: str, row: tuple[str, ...]) -> str:
-            return (
-                "<tr>"
-                + "".join(f'<{tag} style="text-align:left">{html.escape(c)}</{tag}>' for c in row)
-                + "</tr>"
-            )
-
-        body = "".join(line("td", row) for row in self._cells())
-        return f"<table>{line('th', self._HEAD)}{body}</table><p>{self.summary()}</p>"
+        return f"{Grid(self._HEAD, self._cells())._repr_html_()}<p>{self.summary()}</p>"

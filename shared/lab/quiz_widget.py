@@ -118,6 +118,8 @@ class QuizBox:
             return
         for part in self._inputs.children:
             part.disabled = True
+            if getattr(part, "description", "") == given:  # the choice that was pressed
+                part.button_style = "success" if feedback.right else "danger"
         self._actions.children = (self._button("Next", self._on_next),)
 
     def _judge_myself(self, right: bool, given: str) -> None:

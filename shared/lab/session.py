@@ -17,6 +17,7 @@ from shared.lab.cell import protect_exercise_cells
 from shared.lab.colab import install_missing
 from shared.lab.figures import use_style
 from shared.lab.lines import Line, say, shell
+from shared.lab.tables import Grid
 
 PROFILES = ("smoke", "laptop", "gpu")
 T = TypeVar("T")
@@ -42,8 +43,9 @@ class Lab:
                 raise ValueError(
                     f"{row}={values!r} must hold {len(PROFILES)} values, one for each of {PROFILES}."
                 )
-        say(_Budgets(self.profile, rows))
         column = PROFILES.index(self.profile)
+        table = [[name.replace("_", " "), *map(_number, values)] for name, values in rows.items()]
+        say(Grid(["", *PROFILES], table, strong=column + 1))
         return types.SimpleNamespace(**{row: values[column] for row, values in rows.items()})
 
     def track(self, items: Iterable[T], what: str = "") -> Iterable[T]:
@@ -118,7 +120,8 @@ def _device() -> torch.device:
 def _device_name(device: torch.device) -> str:
     if device.type == "cuda":
         return str(torch.cuda.get_device_name(device))
-    return f"{device.type}, {torch.get_num_threads()} threads"
+    threads = torch.get_num_threads()
+    return f"{device.type}, {threads} thread{'s' if threads > 1 else ''}"
 
 
 def _data_root() -> Path | None:
@@ -134,38 +137,6 @@ def _data_root() -> Path | None:
 
 def _offline() -> bool:
     return os.environ.get("BUMBLEBEE_OFFLINE", "") not in ("", "0")
-
-
-class _Budgets:
-    """The table of budgets, with the active profile's column in bold."""
-
-    def __init__(self, profile: str, rows: dict[str, tuple[Any, Any, Any]]) -> None:
-        self.table = [
-            ("", *PROFILES),
-            *((name.replace("_", " "), *map(_number, v)) for name, v in rows.items()),
-        ]
-        self.active = PROFILES.index(profile) + 1
-
-    def __repr__(self) -> str:
-        head = [f"[{text}]" if i == self.active else text for i, text in enumerate(self.table[0])]
-        rows = [head, *self.table[1:]]
-        widths = [max(len(row[i]) for row in rows) + 2 for i in range(len(head))]
-        return "\n".join(
-            "".join(t.ljust(w) for t, w in zip(row, widths, strict=True)).rstrip() for row in rows
-        )
-
-    def _repr_html_(self) -> str:
-        def cell(row: int, i: int, text: str) -> str:
-            weight = "bold" if i == self.active else "normal"
-            faded = "" if i in (0, self.active) else ";opacity:.6"
-            tag = "th" if row == 0 else "td"
-            return f'<{tag} style="text-align:left;font-weight:{weight}{faded}">{text}</{tag}>'
-
-        lines = (
-            "".join(cell(r, i, text) for i, text in enumerate(row))
-            for r, row in enumerate(self.table)
-        )
-        return f"<table>{''.join(f'<tr>{line}</tr>' for line in lines)}</table>"
 
 
 def _number(value: Any) -> str:

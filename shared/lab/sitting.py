@@ -153,8 +153,8 @@ def _judge_number(question: Question, given: str) -> Feedback:
 
 
 def _judge_output(question: Question, given: str) -> Feedback:
-    def plain(text: str) -> str:
-        return " ".join(text.split())
+    def plain(text: str) -> str:  # "(5,4)" is as right as "(5, 4)"
+        return re.sub(r"\s*([,:()\[\]{}])\s*", r"\1", " ".join(text.split()))
 
     if plain(given) == plain(question.answer):
         return Feedback(True, question.explanation)

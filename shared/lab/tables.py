@@ -7,7 +7,8 @@ from shared.lab.lines import say
 
 
 class Grid:
-    """A header and rows of texts; `strong` is the number of a column to set in bold."""
+    """A header and rows of texts; `strong` is the number of a column that counts: bold, and the others after the
+    first are pale."""
 
     def __init__(
         self, header: Sequence[str], rows: Sequence[Sequence[object]], strong: int | None = None
@@ -29,12 +30,17 @@ class Grid:
             "  ".join(t.ljust(w) for t, w in zip(line, widths)).rstrip() for line in lines
         )
 
+    def _look(self, column: int) -> str:
+        if column == self.strong:
+            return "font-weight:bold"
+        pale = self.strong is not None and column > 0
+        return "font-weight:normal" + (";opacity:.6" if pale else "")
+
     def _repr_html_(self) -> str:
         def line(tag: str, cells: Sequence[str]) -> str:
-            weights = ["bold" if i == self.strong else "normal" for i in range(len(cells))]
             inside = "".join(
-                f'<{tag} style="text-align:left;font-weight:{weight}">{html.escape(cell)}</{tag}>'
-                for cell, weight in zip(cells, weights)
+                f'<{tag} style="text-align:left;{self._look(i)}">{html.escape(cell)}</{tag}>'
+                for i, cell in enumerate(cells)
             )
             return f"<tr>{inside}</tr>"
 

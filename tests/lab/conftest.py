@@ -14,11 +14,11 @@ from shared.lab import carry
 from shared.lab.cell import protect_exercise_cells
 
 SETUP = "import torch, math, time, sys\nfrom torch import nn\nfrom shared.lab import exercise\n"
-SIGMOID = '''@exercise("mlp.sigmoid")
+SIGMOID = """@exercise("mlp.sigmoid")
 def sigmoid(x, derivative=False):
     value = 1 / (1 + torch.exp(-x))
     return value * (1 - value) if derivative else value
-'''
+"""
 
 
 @dataclass

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import SIGMOID, Notebook
 
 import shared
+from conftest import SIGMOID, Notebook
 from shared.exercises import find
 from shared.lab import part, parts_table, whose
 from shared.lab.carry import file_of
@@ -20,7 +20,9 @@ from shared.lab.files import write_whole
 from shared.nn import mlp
 
 ROOT = Path(__file__).resolve().parents[2]
-BODY = "    value = 1 / (1 + torch.exp(-x))\n    return value * (1 - value) if derivative else value\n"
+BODY = (
+    "    value = 1 / (1 + torch.exp(-x))\n    return value * (1 - value) if derivative else value\n"
+)
 
 
 def sigmoid_with(before: str = "", inside: str = "", value: str = "1 / (1 + torch.exp(-x))") -> str:
@@ -44,7 +46,7 @@ def alone(path: Path) -> float:
     return float(done.stdout)
 
 
-# --- what a piece needs comes along -------------------------------------------------------------------------------------
+# --- what a piece needs comes along ---------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -135,7 +137,11 @@ def test_class_with_a_lambda_and_another_piece(notebook: Notebook, forgetful) ->
         ("points = torch.zeros(1)", "torch.sigmoid(x) + points", "`points` (a Tensor)"),
         ("bend = nn.Sigmoid()", "bend(x)", "`bend` (a Sigmoid)"),
         ("bend = lambda x: torch.sigmoid(x)", "bend(x)", "`bend` (a function)"),
-        ("def bend(x):\n    return torch.sigmoid(x) + points\npoints = torch.zeros(1)", "bend(x)", "`points` (a Tensor)"),
+        (
+            "def bend(x):\n    return torch.sigmoid(x) + points\npoints = torch.zeros(1)",
+            "bend(x)",
+            "`points` (a Tensor)",
+        ),
     ],
 )
 def test_what_cannot_be_carried_is_named(
@@ -144,7 +150,10 @@ def test_what_cannot_be_carried_is_named(
     notebook.run(earlier_cell)
     shown = " ".join(notebook.run(sigmoid_with(value=value)).split())
     assert shown.startswith("✓ mlp.sigmoid: right.")
-    assert f"cannot be carried to later weeks: it uses {name}, which is defined outside it: move it inside" in shown
+    assert (
+        f"cannot be carried to later weeks: it uses {name}, which is defined outside it: move it inside"
+        in shown
+    )
     assert "inside `sigmoid`." in shown
     assert notebook.kept() is None
     assert whose("mlp.sigmoid") == "yours", "in this session it is"
@@ -157,7 +166,9 @@ def test_what_fails_alone_is_not_kept(notebook: Notebook) -> None:
     notebook.run("globals()['up'] = torch.exp")
     shown = " ".join(notebook.run(sigmoid_with(value="1 / (1 + globals()['up'](-x))")).split())
     assert "✓ mlp.sigmoid: right." in shown
-    assert "cannot be carried to later weeks: on its own it fails: it raises KeyError: 'up'" in shown
+    assert (
+        "cannot be carried to later weeks: on its own it fails: it raises KeyError: 'up'" in shown
+    )
     assert notebook.kept() is None
 
 
@@ -167,7 +178,7 @@ def test_another_name_than_the_exercise(notebook: Notebook) -> None:
     assert part("mlp.sigmoid")(torch.zeros(1)).item() == 0.5
 
 
-# --- what is found there is looked at again ------------------------------------------------------------------------------
+# --- what is found there is looked at again -------------------------------------------------------
 
 
 def put(text: str, name: str = "mlp.sigmoid") -> Path:
@@ -224,7 +235,9 @@ def test_piece_that_never_ends(my_work: Path, forgetful, monkeypatch, capsys) ->
 def test_older_version_of_the_course_is_named(my_work: Path, forgetful, capsys) -> None:
     put("# mlp.sigmoid, written by you, passed 2025-01-01, course 0.0.9.\nsigmoid = abs\n")
     part("mlp.sigmoid")
-    assert "your my_work/mlp/sigmoid.py (kept by course 0.0.9) does not pass" in " ".join(capsys.readouterr().out.split())
+    assert "your my_work/mlp/sigmoid.py (kept by course 0.0.9) does not pass" in " ".join(
+        capsys.readouterr().out.split()
+    )
 
 
 def test_older_version_that_still_passes_is_yours(my_work: Path, forgetful, capsys) -> None:
@@ -235,7 +248,12 @@ def test_older_version_that_still_passes_is_yours(my_work: Path, forgetful, caps
 
 def test_unknown_files_are_left_alone(my_work: Path, forgetful) -> None:
     put(RIGHT_FILE)
-    others = [my_work / "mlp" / "gone.py", my_work / "notes.txt", my_work / "old" / "thing.py", my_work / "a.py"]
+    others = [
+        my_work / "mlp" / "gone.py",
+        my_work / "notes.txt",
+        my_work / "old" / "thing.py",
+        my_work / "a.py",
+    ]
     for other in others:
         other.parent.mkdir(exist_ok=True)
         other.write_text("mine", encoding="utf-8")
@@ -254,10 +272,12 @@ def test_not_utf_8(my_work: Path, forgetful, capsys) -> None:
 
 def test_sentence_when_asked(my_work: Path, forgetful, capsys) -> None:
     part("mlp.sigmoid", quietly=False)
-    assert "the reference: you have not solved this exercise yet" in " ".join(capsys.readouterr().out.split())
+    assert "the reference: you have not solved this exercise yet" in " ".join(
+        capsys.readouterr().out.split()
+    )
 
 
-# --- a folder that cannot be written ----------------------------------------------------------------------------------------
+# --- a folder that cannot be written --------------------------------------------------------------
 
 
 def test_my_work_is_a_file(notebook: Notebook) -> None:
@@ -274,7 +294,9 @@ def test_my_work_is_a_file(notebook: Notebook) -> None:
     assert "Kept in" in " ".join(notebook.run(SIGMOID).split()), "and is kept once it can be"
 
 
-@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may write anywhere, and Windows has no modes")
+@pytest.mark.skipif(
+    os.name == "nt" or os.geteuid() == 0, reason="root may write anywhere, and Windows has no modes"
+)
 def test_my_work_without_permission(notebook: Notebook) -> None:
     notebook.folder.mkdir()
     notebook.folder.chmod(0o500)
@@ -285,7 +307,9 @@ def test_my_work_without_permission(notebook: Notebook) -> None:
     assert "`my_work/` cannot be written (Permission denied)" in shown
 
 
-@pytest.mark.skipif(os.name == "nt" or os.geteuid() != 0, reason="only root can become another user")
+@pytest.mark.skipif(
+    os.name == "nt" or os.geteuid() != 0, reason="only root can become another user"
+)
 def test_my_work_of_somebody_else(tmp_path: Path) -> None:
     """As root the modes do not hold; so a child becomes `nobody` once everything is imported."""
     for name, mode in (("read", 0o555), ("closed", 0o000)):
@@ -303,13 +327,17 @@ def test_my_work_of_somebody_else(tmp_path: Path) -> None:
         "    assert part('mlp.sigmoid') is answer\n"
         "    progress(1)\n"
     )
-    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, cwd=ROOT)
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, cwd=ROOT
+    )
     (tmp_path / "closed" / "my_work").chmod(0o700)
     assert done.returncode == 0, done.stderr
-    assert " ".join(done.stdout.split()).count("`my_work/` cannot be written (Permission denied)") == 2
+    assert (
+        " ".join(done.stdout.split()).count("`my_work/` cannot be written (Permission denied)") == 2
+    )
 
 
-# --- killed, or two at once ----------------------------------------------------------------------------------------------------
+# --- killed, or two at once -----------------------------------------------------------------------
 
 # Only the two modules that write, without torch and the rest of the package: so a child starts at once.
 WRITERS_START = """
@@ -378,7 +406,9 @@ def test_two_at_once(my_work: Path) -> None:
         time.sleep(0.005)
     assert [process.returncode for process in both] == [0, 0]
     events = journal.events("quiz")
-    assert {(e["who"], e["number"]) for e in events} == {(who, i) for who in "ab" for i in range(100)}
+    assert {(e["who"], e["number"]) for e in events} == {
+        (who, i) for who in "ab" for i in range(100)
+    }
     assert not list(my_work.rglob("*.part"))
 
 
@@ -406,7 +436,9 @@ def test_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.Mo
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_interrupted_write_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_interrupted_write_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 

@@ -17,7 +17,14 @@ def double(x):
 
 def an_exercise(*cases: Case, reference=double, mistakes=(), seconds: float = 5.0) -> Exercise:
     return Exercise(
-        name="made.up", week=1, notebook="", reference=reference, cases=cases, mistakes=mistakes, hints=(), seconds=seconds
+        name="made.up",
+        week=1,
+        notebook="",
+        reference=reference,
+        cases=cases,
+        mistakes=mistakes,
+        hints=(),
+        seconds=seconds,
     )
 
 
@@ -62,7 +69,11 @@ def test_gradient_that_is_cut() -> None:
     def reference(x, y):
         return x * y
 
-    case = Case("gradients", lambda: [torch.tensor([1.0, 2.0]), torch.tensor([3.0, 4.0])], run=call_with_gradients)
+    case = Case(
+        "gradients",
+        lambda: [torch.tensor([1.0, 2.0]), torch.tensor([3.0, 4.0])],
+        run=call_with_gradients,
+    )
     verdict = examine(an_exercise(case, reference=reference), lambda x, y: x * y.detach())
     assert verdict.why == (
         "there is no gradient of y: .item(), .detach(), .data, .numpy() or torch.tensor(…) cut the graph."
@@ -87,7 +98,10 @@ def test_dictionaries_are_named_by_their_keys() -> None:
         return {"mean": x.mean(), "total": x.sum()}
 
     exercise = an_exercise(VECTOR, reference=reference)
-    assert examine(exercise, lambda x: {"mean": x.mean(), "total": -x.sum()}).why == "the total has the wrong sign."
+    assert (
+        examine(exercise, lambda x: {"mean": x.mean(), "total": -x.sum()}).why
+        == "the total has the wrong sign."
+    )
     assert "mean" in examine(exercise, lambda x: {"mean": x.mean()}).why
 
 
@@ -103,7 +117,10 @@ def test_texts_and_lists() -> None:
 def test_numpy_and_booleans() -> None:
     arrays = an_exercise(Case("values", lambda: [np.array([1.0, 2.0])]))
     assert examine(arrays, lambda x: x + x).passed
-    assert examine(arrays, lambda x: torch.tensor(2 * x)).why == "the output is a Tensor, and a ndarray is expected."
+    assert (
+        examine(arrays, lambda x: torch.tensor(2 * x)).why
+        == "the output is a Tensor, and a ndarray is expected."
+    )
     assert "dtype float32" in examine(arrays, lambda x: (2 * x).astype("float32")).why
     assert examine(arrays, lambda x: -2 * x).why == "the output has the wrong sign."
     assert "dtype object" in examine(arrays, lambda x: np.array([2, "a"], dtype=object)).why
@@ -144,7 +161,7 @@ def test_large_outputs_show_the_entry_that_differs_most() -> None:
     assert ("expected", "2   at [3, 4]") in verdict.beside
 
 
-# --- known mistakes ----------------------------------------------------------------------------------------------------
+# --- known mistakes -------------------------------------------------------------------------------
 
 
 def without_the_last(x):
@@ -202,14 +219,18 @@ def test_the_same_error_is_the_same_mistake_only_by_type_and_message() -> None:
 
 
 def test_proved_names_only_what_always_passed() -> None:
-    cases = (VECTOR, Case("sign", lambda: [torch.tensor([-1.0])]), Case("values", lambda: [torch.tensor([-5.0])]))
+    cases = (
+        VECTOR,
+        Case("sign", lambda: [torch.tensor([-1.0])]),
+        Case("values", lambda: [torch.tensor([-5.0])]),
+    )
     verdict = examine(an_exercise(*cases), lambda x: 2 * x.abs())
     assert not verdict.passed
     assert verdict.proved == []
     assert examine(an_exercise(*cases), double).proved == ["values", "sign"]
 
 
-# --- time, randomness, the reference ---------------------------------------------------------------------------------------
+# --- time, randomness, the reference --------------------------------------------------------------
 
 
 def test_one_time_limit_for_all_cases() -> None:
@@ -232,7 +253,9 @@ def test_random_answers_meet_the_same_numbers() -> None:
 
     before = torch.get_rng_state(), random.getstate(), np.random.get_state()[1].tolist()
     exercise = an_exercise(VECTOR, reference=reference)
-    assert examine(exercise, lambda x: torch.rand(3) + x + random.random() + np.random.rand()).passed
+    assert examine(
+        exercise, lambda x: torch.rand(3) + x + random.random() + np.random.rand()
+    ).passed
     after = torch.get_rng_state(), random.getstate(), np.random.get_state()[1].tolist()
     assert torch.equal(before[0], after[0])
     assert before[1:] == after[1:]
@@ -242,5 +265,7 @@ def test_a_failing_reference_is_the_courses_fault() -> None:
     def reference(x):
         raise ValueError("broken")
 
-    with pytest.raises(RuntimeError, match="made.up: the reference itself fails on 'values': ValueError: broken"):
+    with pytest.raises(
+        RuntimeError, match=r"made.up: the reference itself fails on 'values': ValueError: broken"
+    ):
         examine(an_exercise(VECTOR, reference=reference), double)

@@ -8,14 +8,16 @@ import time
 
 import pytest
 import torch
-from conftest import SIGMOID, Notebook
 
+from conftest import SIGMOID, Notebook
 from shared.exercises import find
 from shared.lab import exercise, hint, part, solution
 from shared.nn import mlp
 
 HEAD = '@exercise("mlp.sigmoid")\ndef sigmoid(x, derivative=False):\n'
-RIGHT = "    value = 1 / (1 + torch.exp(-x))\n    return value * (1 - value) if derivative else value\n"
+RIGHT = (
+    "    value = 1 / (1 + torch.exp(-x))\n    return value * (1 - value) if derivative else value\n"
+)
 
 
 @pytest.fixture
@@ -30,7 +32,7 @@ def assert_reference_stands_in(notebook: Notebook) -> None:
     assert notebook.names["sigmoid"] is mlp.sigmoid
 
 
-# --- the three outcomes -----------------------------------------------------------------------------------------------
+# --- the three outcomes ---------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -96,7 +98,7 @@ def test_a_line_still_open_is_not_finished(notebook: Notebook) -> None:
     assert_reference_stands_in(notebook)
 
 
-# --- cells that cannot be defined ---------------------------------------------------------------------------------------
+# --- cells that cannot be defined -----------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -120,7 +122,9 @@ def test_syntax_error(notebook: Notebook, cell: str, line: int, says: str) -> No
 
 def test_syntax_error_with_a_helper_below(notebook: Notebook) -> None:
     """The reference goes under the exercise's name, not under the next function's."""
-    notebook.run('@exercise("mlp.sigmoid")\ndf sigmoid(x):\n    return x\n\ndef helper():\n    pass\n')
+    notebook.run(
+        '@exercise("mlp.sigmoid")\ndf sigmoid(x):\n    return x\n\ndef helper():\n    pass\n'
+    )
     assert_reference_stands_in(notebook)
     assert "helper" not in notebook.names
 
@@ -130,7 +134,9 @@ def test_syntax_error_before_exercise_was_imported(notebook: Notebook) -> None:
     assert "✗ mlp.sigmoid: SyntaxError" in notebook.run(HEAD + "    return (\n")
     assert_reference_stands_in(notebook)
     shown = notebook.run(SIGMOID)
-    assert "NameError in line 1 of the cell: name 'exercise' is not defined" in " ".join(shown.split())
+    assert "NameError in line 1 of the cell: name 'exercise' is not defined" in " ".join(
+        shown.split()
+    )
 
 
 def test_error_while_defining(notebook: Notebook) -> None:
@@ -145,7 +151,9 @@ def test_error_while_defining(notebook: Notebook) -> None:
 
 
 def test_error_inside_a_class_body_names_the_inner_line(notebook: Notebook) -> None:
-    shown = notebook.run('@exercise("mlp.MLP")\nclass MLP(nn.Module):\n    size = 1\n    half = size / 0\n')
+    shown = notebook.run(
+        '@exercise("mlp.MLP")\nclass MLP(nn.Module):\n    size = 1\n    half = size / 0\n'
+    )
     assert "ZeroDivisionError in line 4 of the cell" in shown
 
 
@@ -165,7 +173,7 @@ def test_a_cell_may_await(notebook: Notebook) -> None:
     assert "✓" in notebook.run(SIGMOID + "import asyncio\nawait asyncio.sleep(0)\n")
 
 
-# --- answers that misbehave -----------------------------------------------------------------------------------------------
+# --- answers that misbehave -----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -242,16 +250,22 @@ def test_wrong_kinds_of_answer(notebook: Notebook, body: str, says: str) -> None
 
 
 def test_the_learners_line_is_shown(notebook: Notebook) -> None:
-    assert "(at: return x @ x @ x)" in " ".join(notebook.run(HEAD + "    return x @ x @ x\n").split())
+    assert "(at: return x @ x @ x)" in " ".join(
+        notebook.run(HEAD + "    return x @ x @ x\n").split()
+    )
 
 
 def test_prints_are_caught_and_shown_shortly(notebook: Notebook) -> None:
-    noisy = RIGHT.replace("    value", "    print('looking', 7); print('there', file=sys.stderr)\n    value", 1)
+    noisy = RIGHT.replace(
+        "    value", "    print('looking', 7); print('there', file=sys.stderr)\n    value", 1
+    )
     shown = notebook.run(HEAD + noisy)
     assert "✓" in shown
     assert "printed   looking 7 there" in shown
     assert len(shown.splitlines()) < 8
-    assert notebook.run("sigmoid(torch.zeros(1))").startswith("looking 7"), "later it prints as always"
+    assert notebook.run("sigmoid(torch.zeros(1))").startswith("looking 7"), (
+        "later it prints as always"
+    )
 
 
 def test_change_in_place(notebook: Notebook) -> None:
@@ -277,7 +291,7 @@ def test_interrupt_stops_the_check_and_is_raised(notebook: Notebook) -> None:
     assert "✓" in notebook.run(SIGMOID)
 
 
-# --- order, form, names -----------------------------------------------------------------------------------------------------
+# --- order, form, names ---------------------------------------------------------------------------
 
 
 def test_out_of_order(notebook: Notebook) -> None:
@@ -301,7 +315,10 @@ def test_two_exercises_that_use_each_other_after_a_restart(notebook: Notebook, f
         '@exercise("mlp.tanh")\ndef tanh(x, derivative=False):\n    value = 2 * sigmoid(2 * x) - 1\n'
         "    return 1 - value**2 if derivative else value\n"
     )
-    notebook.run(HEAD + "    value = (tanh(x / 2) + 1) / 2\n    return value * (1 - value) if derivative else value\n")
+    notebook.run(
+        HEAD
+        + "    value = (tanh(x / 2) + 1) / 2\n    return value * (1 - value) if derivative else value\n"
+    )
     assert 'tanh = part("mlp.tanh")' in notebook.kept()
     forgetful()
     assert part("mlp.sigmoid")(torch.zeros(1)).item() == 0.5
@@ -317,7 +334,9 @@ def test_assigned_lambda(notebook: Notebook, forgetful) -> None:
     assert "✓ mlp.sigmoid: right" in shown
     assert "lives only until this kernel stops" in " ".join(shown.split())
     assert part("mlp.sigmoid") is notebook.names["sigmoid"]
-    assert "your last passing version stands in" in " ".join(notebook.run(HEAD + "    return x\n").split())
+    assert "your last passing version stands in" in " ".join(
+        notebook.run(HEAD + "    return x\n").split()
+    )
     forgetful()
     assert part("mlp.sigmoid") is mlp.sigmoid
 
@@ -331,7 +350,9 @@ def test_assigned_function_of_another_name_is_carried(notebook: Notebook, forget
 
 
 def test_no_function_at_all(notebook: Notebook) -> None:
-    assert "✗ mlp.sigmoid: it raises TypeError" in notebook.run('sigmoid = exercise("mlp.sigmoid")(3)')
+    assert "✗ mlp.sigmoid: it raises TypeError" in notebook.run(
+        'sigmoid = exercise("mlp.sigmoid")(3)'
+    )
     assert_reference_stands_in(notebook)
 
 
@@ -341,7 +362,10 @@ def test_random_state_of_the_notebook_is_untouched(notebook: Notebook) -> None:
     notebook.run(seed + draw)
     expected = notebook.names["drawn"]
     notebook.run(seed)
-    notebook.run(HEAD + "    torch.manual_seed(0); numpy.random.seed(0); random.seed(0)\n    return torch.rand(3)\n")
+    notebook.run(
+        HEAD
+        + "    torch.manual_seed(0); numpy.random.seed(0); random.seed(0)\n    return torch.rand(3)\n"
+    )
     notebook.run(SIGMOID)
     notebook.run(draw)
     assert notebook.names["drawn"] == expected
@@ -358,7 +382,7 @@ def test_grad_mode_of_the_notebook_does_not_matter(notebook: Notebook) -> None:
     assert "✓" in notebook.run(f"with torch.no_grad():\n{indented}\n")
 
 
-# --- hint, solution, part ----------------------------------------------------------------------------------------------------
+# --- hint, solution, part -------------------------------------------------------------------------
 
 
 def test_hints_come_in_steps_and_start_again(my_work, capsys: pytest.CaptureFixture[str]) -> None:
@@ -381,7 +405,8 @@ def test_solution_is_the_reference(my_work, capsys: pytest.CaptureFixture[str]) 
 
 @pytest.mark.parametrize("ask", [exercise, hint, solution, part])
 @pytest.mark.parametrize(
-    ("name", "says"), [("mlp.sigmid", "Did you mean 'mlp.sigmoid'"), ("zzzz", "names() lists them all")]
+    ("name", "says"),
+    [("mlp.sigmid", "Did you mean 'mlp.sigmoid'"), ("zzzz", "names() lists them all")],
 )
 def test_unknown_names(ask, name: str, says: str) -> None:
     with pytest.raises(ValueError, match="There is no exercise") as raised:

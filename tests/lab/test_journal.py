@@ -11,7 +11,9 @@ from shared.lab import journal
 def test_events_in_order_of_time(my_work: Path) -> None:
     journal.append({"time": "2026-02-01T10:00:00+00:00", "kind": "quiz", "n": 2})
     journal.append({"time": "2026-01-01T10:00:00+00:00", "kind": "quiz", "n": 1})  # merged in later
-    journal.append({"time": "2026-02-01T10:30:00+01:00", "kind": "quiz", "n": 1.5})  # half an hour before the first
+    journal.append(
+        {"time": "2026-02-01T10:30:00+01:00", "kind": "quiz", "n": 1.5}
+    )  # half an hour before the first
     assert [e["n"] for e in journal.events("quiz")] == [1, 1.5, 2]
     assert journal.events("hint") == []
 
@@ -33,7 +35,9 @@ def test_bytes_that_are_no_text(my_work: Path) -> None:
     assert [e.get("step") for e in journal.events()] == [None, 1, 2]
 
 
-@pytest.mark.parametrize("text", ["a\u2028b", "a\x85b", "é 日本 🐝", "half \ud83d pair", 'quote " and \\', "two\nlines"])
+@pytest.mark.parametrize(
+    "text", ["a\u2028b", "a\x85b", "é 日本 🐝", "half \ud83d pair", 'quote " and \\', "two\nlines"]
+)
 def test_any_text_survives(my_work: Path, text: str) -> None:
     assert journal.note("quiz", answer=text)
     journal.note("quiz", answer="next")
@@ -55,7 +59,9 @@ def test_where_it_cannot_be_written(my_work: Path) -> None:
 def test_merge_adds_only_what_is_missing(my_work: Path) -> None:
     journal.note("hint", step=1)
     have = journal.events()[0]
-    journal.merge("\n".join([json.dumps(have), "half a li", json.dumps({"kind": "hint", "step": 2})]))
+    journal.merge(
+        "\n".join([json.dumps(have), "half a li", json.dumps({"kind": "hint", "step": 2})])
+    )
     assert [e["step"] for e in journal.events()] == [2, 1]
 
 

@@ -29,7 +29,9 @@ def put(text: str) -> Path:
 def packed(path: Path, **files: str | bytes) -> Path:
     with zipfile.ZipFile(path, "w") as archive:
         for name, text in files.items():
-            archive.writestr(name.replace("__", "/").replace("_py", ".py").replace("_jsonl", ".jsonl"), text)
+            archive.writestr(
+                name.replace("__", "/").replace("_py", ".py").replace("_jsonl", ".jsonl"), text
+            )
     return path
 
 
@@ -45,7 +47,9 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, forgetful):
     return move
 
 
-def test_round_trip(my_work: Path, elsewhere, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_round_trip(
+    my_work: Path, elsewhere, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     put(RIGHT)
     journal.note("quiz", quiz="week01", question=1, right=True)
     (my_work / "mlp" / ".sigmoid.py.0.part").write_text("half")
@@ -62,9 +66,16 @@ def test_round_trip(my_work: Path, elsewhere, tmp_path: Path, capsys: pytest.Cap
     assert len(journal.events("quiz")) == 1, "a second import doubles nothing"
 
 
-def test_a_passing_piece_is_never_replaced_by_a_failing_one(my_work: Path, tmp_path: Path, capsys) -> None:
+def test_a_passing_piece_is_never_replaced_by_a_failing_one(
+    my_work: Path, tmp_path: Path, capsys
+) -> None:
     path = put(RIGHT)
-    archive = packed(tmp_path / "a.zip", mlp__sigmoid_py=WRONG, mlp__relu_py="def relu(x: ", mlp__nothing_py="x = 1")
+    archive = packed(
+        tmp_path / "a.zip",
+        mlp__sigmoid_py=WRONG,
+        mlp__relu_py="def relu(x: ",
+        mlp__nothing_py="x = 1",
+    )
     assert import_work(archive) == []
     assert path.read_text("utf-8") == RIGHT
     assert not (my_work / "mlp" / "relu.py").exists()
@@ -81,7 +92,15 @@ def test_a_passing_piece_replaces_another(my_work: Path, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
-    "name", ["../evil.py", "../../mlp/sigmoid.py", "/tmp/evil.py", "mlp/../../evil.py", "mlp\\..\\evil.py", "a/b/c.py"]
+    "name",
+    [
+        "../evil.py",
+        "../../mlp/sigmoid.py",
+        "/tmp/evil.py",
+        "mlp/../../evil.py",
+        "mlp\\..\\evil.py",
+        "a/b/c.py",
+    ],
 )
 def test_nothing_is_written_outside(my_work: Path, tmp_path: Path, name: str, capsys) -> None:
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
@@ -112,7 +131,9 @@ def broken(kind: str, path: Path) -> None:
 def test_broken_file(my_work: Path, tmp_path: Path, kind: str) -> None:
     put(RIGHT)
     broken(kind, tmp_path / "a.zip")
-    with pytest.raises(ValueError, match=r"'a.zip' is not an export of my_work \(.+\). export_work\(\) makes one."):
+    with pytest.raises(
+        ValueError, match=r"'a.zip' is not an export of my_work \(.+\). export_work\(\) makes one."
+    ):
         import_work(tmp_path / "a.zip")
     assert whose("mlp.sigmoid") == "yours"
 
@@ -128,7 +149,9 @@ def test_piece_that_ends_the_program(my_work: Path, tmp_path: Path) -> None:
 
 
 def test_missing_file(my_work: Path, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"There is no file '.*gone.zip' here. Upload it beside the notebook"):
+    with pytest.raises(
+        ValueError, match=r"There is no file '.*gone.zip' here. Upload it beside the notebook"
+    ):
         import_work(tmp_path / "gone.zip")
     with pytest.raises(ValueError, match="There is no file"):
         import_work(tmp_path)
@@ -150,11 +173,15 @@ def test_export_to_a_place_that_cannot_be_written(my_work: Path, tmp_path: Path)
 def test_import_where_my_work_cannot_be_written(my_work: Path, tmp_path: Path) -> None:
     archive = packed(tmp_path / "a.zip", mlp__sigmoid_py=RIGHT)
     my_work.write_text("a file")
-    with pytest.raises(ValueError, match=r"my_work cannot be written \(.+\), so nothing could be kept"):
+    with pytest.raises(
+        ValueError, match=r"my_work cannot be written \(.+\), so nothing could be kept"
+    ):
         import_work(archive)
 
 
-def test_colab_offers_the_download(my_work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_colab_offers_the_download(
+    my_work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     put(RIGHT)
     offered = []
     files = types.ModuleType("google.colab.files")

@@ -1,4 +1,4 @@
-"""Reading a quiz from its markdown: what is read, and one sentence with file and line for each way to write it wrong."""
+"""Reading a quiz from its markdown: what is read, and one sentence with file and line for each mistake in it."""
 
 from pathlib import Path
 
@@ -151,7 +151,7 @@ MALFORMED = {
     "heading without dot": (swap(CHOICES, "## 1. ", "## 1 "), 3, "a question begins like"),
     "heading without number": (CHOICES + "\n## One more\n", 26, "a question begins like"),
     "wrong number": (swap(CHOICES, "## 1.", "## 2."), 3, "question 1 is expected, not 2"),
-    "number twice": (CHOICES + CHOICES.replace("# Quiz\n", ""), 28, "question 2 is expected, not 1"),
+    "number twice": (CHOICES + CHOICES.replace("# Quiz\n", ""), 26, "question 2 is expected, not 1"),
     "no line about it": (swap(CHOICES, ABOUT.format(kind="One choice"), ""), 6, "has no line '*Kind · [section]"),
     "week missing": (swap(CHOICES, " · week 1*", "*"), 4, "has no line '*Kind"),
     "unknown kind": (swap(CHOICES, "One choice", "Guess"), 4, "is of the kind 'Guess'; it must be one of One choice"),
@@ -164,13 +164,16 @@ MALFORMED = {
     "no right choice": (swap(CHOICES, "**B**\n\n", "\n\n"), 3, "does not name its right choices"),
     "right choice not offered": (swap(CHOICES, "**B**\n\n", "**E**\n\n"), 3, "does not name its right choices"),
     "words for a letter": (swap(CHOICES, "**B**\n\n", "**Answer: B**\n\n"), 3, "does not name its right choices"),
-    "two right in one choice": (swap(CHOICES, "**B**\n\n", "**A, B**\n\n"), 3, "has 2 right choices; 'One choice' has one"),
+    "two right in one choice": (swap(CHOICES, "**B**\n\n", "**A, B**\n\n"), 3,
+                                "has 2 right choices; 'One choice' has one"),
     "choice not explained": (swap(CHOICES, "- **C** nor this", ""), 3, "does not explain choice C"),
-    "explains what is not there": (swap(CHOICES, "- **C** nor", "- **C** x\n- **D** nor"), 3, "explains choice D, which"),
+    "explains what is not there": (swap(CHOICES, "- **C** nor", "- **C** x\n- **D** nor"), 3,
+                                   "explains choice D, which"),
     "no number": (swap(NUMBER, "**−1,200.5** ± 0.5", "about 3"), 3, "needs its number as '**0.731** ± 0.001'"),
     "a word for a number": (swap(NUMBER, "**−1,200.5**", "**many**"), 3, "needs its number"),
     "a tolerance that is none": (swap(NUMBER, "± 0.5", "± 0.e5-"), 3, "needs its number"),
-    "wrong answer that is no number": (swap(NUMBER, "`1200.5`", "`a lot`"), 3, "the wrong answer `a lot`, which is no number"),
+    "wrong answer that is no number": (swap(NUMBER, "`1200.5`", "`a lot`"), 3,
+                                       "the wrong answer `a lot`, which is no number"),
     "no code": (swap(PRINTS, "```python", "```py"), 3, "needs a ```python block"),
     "no output": (swap(PRINTS, "```text", "```"), 3, "```text block with its output"),
     "open block": (swap(PRINTS, "```\n\nA list", "\n\nA list"), 13, "the block that ``` opens here is not closed"),
@@ -187,7 +190,7 @@ def test_malformed(read, text: str, line: int, says: str) -> None:
 
 
 def test_file_that_is_no_text(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="There is no quiz file gone.md"):
+    with pytest.raises(ValueError, match=r"There is no quiz file gone.md"):
         read_quiz(tmp_path / "gone.md")
     (tmp_path / "a.md").write_bytes(b"# caf\xe9")
     with pytest.raises(ValueError, match=r"a.md is not UTF-8 text"):

@@ -25,7 +25,9 @@ def test_value_prints_and_seconds() -> None:
     assert not outcome.too_slow
 
 
-@pytest.mark.parametrize("error", [ValueError("a\nb"), KeyError("k"), SystemExit(2), KeyboardInterrupt(), MemoryError()])
+@pytest.mark.parametrize(
+    "error", [ValueError("a\nb"), KeyError("k"), SystemExit(2), KeyboardInterrupt(), MemoryError()]
+)
 def test_what_it_raises_is_data(error: BaseException) -> None:
     def work() -> None:
         raise error

@@ -24,7 +24,9 @@ def test_one_line(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize("profile", ["fast", "Laptops", "1"])
 def test_unknown_profile(monkeypatch: pytest.MonkeyPatch, profile: str) -> None:
     monkeypatch.setenv("BUMBLEBEE_PROFILE", profile)
-    with pytest.raises(ValueError, match=r"must be one of smoke, laptop, gpu, or not set\.") as raised:
+    with pytest.raises(
+        ValueError, match=r"must be one of smoke, laptop, gpu, or not set\."
+    ) as raised:
         open_lab("week01/guided")
     assert f"BUMBLEBEE_PROFILE is {profile.lower()!r}" in str(raised.value)
 
@@ -44,14 +46,18 @@ def test_data_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys) ->
     file.write_text("")
     for wrong in (tmp_path / "gone", file):
         monkeypatch.setenv("BUMBLEBEE_DATA", str(wrong))
-        with pytest.raises(ValueError, match="which is no folder here. Mend the path, or unset it") as raised:
+        with pytest.raises(
+            ValueError, match=r"which is no folder here. Mend the path, or unset it"
+        ) as raised:
             open_lab("week01/guided")
         assert repr(str(wrong)) in str(raised.value)
 
 
 def test_device(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BUMBLEBEE_DEVICE", "toaster")
-    with pytest.raises(ValueError, match="BUMBLEBEE_DEVICE is 'toaster'; it must be cpu, cuda or mps"):
+    with pytest.raises(
+        ValueError, match="BUMBLEBEE_DEVICE is 'toaster'; it must be cpu, cuda or mps"
+    ):
         open_lab("week01/guided")
     monkeypatch.setenv("BUMBLEBEE_DEVICE", "cuda")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
@@ -79,8 +85,12 @@ def test_budgets(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[
     monkeypatch.setenv("BUMBLEBEE_DEVICE", "cpu")
     for column, profile in enumerate(PROFILES):
         monkeypatch.setenv("BUMBLEBEE_PROFILE", profile)
-        budget = open_lab("week01/guided").budgets(epochs=(1, 5, 20), tokens_seen=(1_000, 2_000_000, 3))
-        assert budget == types.SimpleNamespace(epochs=(1, 5, 20)[column], tokens_seen=(1_000, 2_000_000, 3)[column])
+        budget = open_lab("week01/guided").budgets(
+            epochs=(1, 5, 20), tokens_seen=(1_000, 2_000_000, 3)
+        )
+        assert budget == types.SimpleNamespace(
+            epochs=(1, 5, 20)[column], tokens_seen=(1_000, 2_000_000, 3)[column]
+        )
     shown = capsys.readouterr().out
     assert "2,000,000" in shown
     assert "tokens seen" in shown

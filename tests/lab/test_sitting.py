@@ -11,7 +11,8 @@ from shared.lab.sitting import Sitting, answered_right, shown_choices
 
 def question(number: int, kind: str = "One choice", **facts) -> Question:
     defaults = {
-        "quiz": "made", "number": number, "kind": kind, "text": f"**Question {number}?**", "section": f"Section {number}",
+        "quiz": "made", "number": number, "kind": kind, "text": f"**Question {number}?**",
+        "section": f"Section {number}",
         "source": "a.ipynb", "week": 1, "line": 1,
     }  # fmt: skip
     if kind in ("One choice", "Find the bug"):
@@ -20,7 +21,10 @@ def question(number: int, kind: str = "One choice", **facts) -> Question:
 
 
 def choices(*texts: str, right: str = "right") -> tuple[Choice, ...]:
-    return tuple(Choice("ABCDEFGH"[i], text, text.startswith(right), f"about {text}") for i, text in enumerate(texts))
+    return tuple(
+        Choice("ABCDEFGH"[i], text, text.startswith(right), f"about {text}")
+        for i, text in enumerate(texts)
+    )
 
 
 def quiz(*questions: Question) -> Quiz:
@@ -36,7 +40,9 @@ NUMBER = question(1, "Number", answer="0.25", tolerance=0.01, known_wrong=(("0.5
                   explanation="A quarter.")  # fmt: skip
 PRINTS = question(1, "What does it print", answer="(5, 4) 3.0\nx", known_wrong=(("(4, 5) 3.0\nx", "Rows first."),),
                   explanation="Five rows.")  # fmt: skip
-SEVERAL = question(1, "Several choices", choices=choices("right a", "wrong", "right b"), explanation="Both.")
+SEVERAL = question(
+    1, "Several choices", choices=choices("right a", "wrong", "right b"), explanation="Both."
+)
 
 
 def test_choices_are_shuffled_and_none_is_lost(my_work: Path) -> None:
@@ -49,7 +55,9 @@ def test_choices_are_shuffled_and_none_is_lost(my_work: Path) -> None:
     assert shown_choices(choices("x", "y")) == "- **A** x\n- **B** y"
 
 
-def test_missed_question_comes_back_until_it_is_right(my_work: Path, shuffle: random.Random) -> None:
+def test_missed_question_comes_back_until_it_is_right(
+    my_work: Path, shuffle: random.Random
+) -> None:
     sitting = Sitting(quiz(question(1), question(2), question(3)), shuffle=shuffle)
     assert sitting.place == "1 of 3"
     feedback = sitting.answer(letter(sitting, right=False))
@@ -100,14 +108,16 @@ def test_resumes_with_a_journal_that_cannot_be_written(my_work: Path) -> None:
 @pytest.mark.parametrize("given", ["", "Z", "AB", "A B", "1", "right", "D", "A!"])
 def test_no_answer_to_one_choice(my_work: Path, given: str) -> None:
     sitting = Sitting(quiz(question(1)))
-    with pytest.raises(ValueError, match="one letter|One choice only"):
+    with pytest.raises(ValueError, match=r"one letter|One choice only"):
         sitting.answer(given)
     assert answered_right("made") == set()
     with pytest.raises(ValueError, match="Answer the question first"):
         sitting.next()
 
 
-@pytest.mark.parametrize("form", ["{} {}", "{},{}", "{}, {}", "{}{}", "{} and {}", "{} & {}", "{}; {}"])
+@pytest.mark.parametrize(
+    "form", ["{} {}", "{},{}", "{}, {}", "{}{}", "{} and {}", "{} & {}", "{}; {}"]
+)
 def test_several_choices_however_written(my_work: Path, shuffle: random.Random, form: str) -> None:
     sitting = Sitting(quiz(SEVERAL), shuffle=shuffle)
     both = ["ABC"[i] for i, c in enumerate(sitting.choices) if c.right]

@@ -27,12 +27,19 @@ def name_of(path: Path) -> str:
 
 def exercise_names(notebook: nbformat.NotebookNode) -> list[str]:
     """The exercises that a notebook's cells define, in order."""
-    return [name for cell in notebook.cells if cell.cell_type == "code" for name in exercises_in(cell.source)]
+    return [
+        name
+        for cell in notebook.cells
+        if cell.cell_type == "code"
+        for name in exercises_in(cell.source)
+    ]
 
 
 def setup_index(notebook: nbformat.NotebookNode) -> int:
     """The place of the setup cell."""
-    return next(i for i, c in enumerate(notebook.cells) if c.cell_type == "code" and "open_lab(" in c.source)
+    return next(
+        i for i, c in enumerate(notebook.cells) if c.cell_type == "code" and "open_lab(" in c.source
+    )
 
 
 def with_answers(path: Path, answer: "callable") -> nbformat.NotebookNode:
@@ -67,24 +74,49 @@ def wrong_mistake(name: str) -> str:
     return mistakes[sum(name.encode()) % len(mistakes)].name
 
 
-def run(notebook: nbformat.NotebookNode, folder: Path, work: Path, **environment: str) -> list[dict]:
+def run(
+    notebook: nbformat.NotebookNode, folder: Path, work: Path, **environment: str
+) -> list[dict]:
     """Runs a notebook with its own my_work/, and returns the events of its journal. A failing cell raises."""
-    run_notebook(notebook, folder, {"BUMBLEBEE_WORK": str(work), **environment}, timeout=CELL_SECONDS)
+    run_notebook(
+        notebook, folder, {"BUMBLEBEE_WORK": str(work), **environment}, timeout=CELL_SECONDS
+    )
     journal = work / "journal.jsonl"
-    return [json.loads(line) for line in journal.read_text("utf-8").splitlines()] if journal.exists() else []
+    return (
+        [json.loads(line) for line in journal.read_text("utf-8").splitlines()]
+        if journal.exists()
+        else []
+    )
 
 
 def copy_as_repository(target: Path) -> Path:
     """A git repository that holds the working tree as it is, for the Colab stand-in to clone."""
     listed = subprocess.run(
-        ["git", "ls-files", "-co", "--exclude-standard", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
+        ["git", "ls-files", "-co", "--exclude-standard", "-z"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     for name in filter(None, listed.stdout.split("\0")):
         source = ROOT / name
         if source.is_file():
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source, target / name)
-    git = ["git", "-c", "user.name=test", "-c", "user.email=test@localhost", "-c", "commit.gpgsign=false"]
+    git = [
+        "git",
+        "-c",
+        "user.name=test",
+        "-c",
+        "user.email=test@localhost",
+        "-c",
+        "commit.gpgsign=false",
+    ]
     for command in (["init", "-q"], ["add", "-A"], ["commit", "-q", "-m", "as it is"]):
-        subprocess.run([*git, *command], cwd=target, check=True, env={**os.environ, "GIT_CONFIG_GLOBAL": os.devnull})
+        subprocess.run(
+            [*git, *command],
+            cwd=target,
+            check=True,
+            env={**os.environ, "GIT_CONFIG_GLOBAL": os.devnull},
+        )
     return target

@@ -34,7 +34,9 @@ def test_solved(path: Path, tmp_path: Path) -> None:
     outcomes = {e["name"]: e["outcome"] for e in events if e["kind"] == "exercise"}
     assert outcomes == dict.fromkeys(exercise_names(notebook), "passed")
     for name in outcomes:
-        assert (tmp_path / f"{name.replace('.', '/')}.py").is_file(), f"{name} passed and was not kept"
+        assert (tmp_path / f"{name.replace('.', '/')}.py").is_file(), (
+            f"{name} passed and was not kept"
+        )
 
 
 @with_exercises
@@ -53,7 +55,7 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=name_of)
 def test_alone(path: Path, tmp_path: Path, repository: str) -> None:
-    """In an empty folder of a stand-in for Colab, the setup cell fetches the course; a guided notebook then runs whole."""
+    """In an empty folder of a stand-in for Colab the setup cell fetches the course; a guided notebook runs whole."""
     notebook = read_notebook(path)
     if path not in GUIDED:
         notebook.cells = notebook.cells[: setup_index(notebook) + 1]

@@ -5,7 +5,11 @@ Notebooks must run to their end without a network; the proof is to run them wher
 
 import socket
 
-_connect, _connect_ex, _getaddrinfo = socket.socket.connect, socket.socket.connect_ex, socket.getaddrinfo
+_connect, _connect_ex, _getaddrinfo = (
+    socket.socket.connect,
+    socket.socket.connect_ex,
+    socket.getaddrinfo,
+)
 _HERE = ("localhost", "127.0.0.1", "::1", "", "0.0.0.0", None)
 
 

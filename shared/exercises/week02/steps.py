@@ -162,7 +162,13 @@ SGD = Exercise(
     notebook=GUIDED,
     reference=optimizers.SGD,
     cases=(
-        Case("one step", hand_walk({"lr": 0.1}, [[10.0, -20.0]]), run=walk),
+        Case(
+            "one step",
+            hand_walk({"lr": 0.1}, [[10.0, -20.0]]),
+            run=walk,
+            says="after the step each parameter must hold its old value minus lr · v, written into its own memory, "
+            "and its gradient must be as it was.",
+        ),
         Case(
             "momentum",
             hand_walk({"lr": 0.1, "momentum": 0.9}, [[1.0, -2.0], [1.0, 0.0], [1.0, 4.0]]),

@@ -296,7 +296,6 @@ RIDGE_BY_GRADIENT = Exercise(
         Case("one step", lambda: [*_small(), 0.5, 0.1, 1], rtol=1e-9),
         Case("three steps", lambda: [*_small(), 0.5, 0.1, 3], rtol=1e-9),
         Case("many steps", lambda: [*_task(20, 4), 0.2, 0.02, 200], rtol=1e-7),
-        Case("no steps", lambda: [*_small(), 0.5, 0.1, 0]),
     ),
     mistakes=(
         Mistake(

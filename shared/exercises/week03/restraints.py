@@ -58,6 +58,10 @@ def l2_of_lengths(parameters, strength):
     return strength / 2 * sum(p.norm() for p in parameters if p.ndim >= 2)
 
 
+def l2_of_one_length(parameters, strength):
+    return strength / 2 * sum((p**2).sum() for p in parameters if p.ndim >= 2) ** 0.5
+
+
 def l2_of_means(parameters, strength):
     return strength / 2 * sum((p**2).mean() for p in parameters if p.ndim >= 2)
 
@@ -144,6 +148,11 @@ L2_PENALTY = Exercise(
         Mistake(
             l2_of_lengths,
             "the norm is the root of the sum of squares: leave the root out, or square the norm.",
+            PRICE,
+        ),
+        Mistake(
+            l2_of_one_length,
+            "a root is taken of the sum of squares: leave it out, the penalty is the sum itself times strength / 2.",
             PRICE,
         ),
         Mistake(

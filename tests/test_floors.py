@@ -20,7 +20,8 @@ FLOORS = {
     "cli": 5,
 }
 GROUND = {package for package, floor in FLOORS.items() if floor == 0}
-OF_THE_GROUND = {"torch", "numpy"} | set(sys.stdlib_module_names)
+# tqdm and safetensors: the training loop's progress bar and its checkpoints.
+OF_THE_GROUND = {"torch", "numpy", "tqdm", "safetensors"} | set(sys.stdlib_module_names)
 
 
 def name_of(path: Path) -> str:

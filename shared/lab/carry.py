@@ -93,9 +93,8 @@ def _open(exercise: Exercise) -> tuple[Any, str]:
         stamp = _stamp(path)
     except OSError:
         return None, "the reference: you have not solved this exercise yet"
-    if (
-        exercise.name in _being_opened
-    ):  # two pieces that use each other: one of them meets the reference
+    if exercise.name in _being_opened:
+        # Two pieces that use each other: one of them meets the reference.
         return None, ""
     if path not in _opened or _opened[path][0] != stamp:
         _being_opened.add(exercise.name)

@@ -116,9 +116,8 @@ def matrix(
     values = np.asarray(values)
     rows, columns = values.shape
     _, axes = plt.subplots(figsize=(0.52 * columns + 1.6, 0.42 * rows + 1.2))
-    axes.imshow(
-        np.sqrt(values), aspect="auto"
-    )  # the square root lets the small numbers be seen beside the large
+    # The square root lets the small numbers be seen beside the large.
+    axes.imshow(np.sqrt(values), aspect="auto")
     middle = np.sqrt(values.max()) / 2
     for (i, j), value in np.ndenumerate(values):
         text = f"{value:.2f}" if values.dtype.kind == "f" else f"{value}"

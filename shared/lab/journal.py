@@ -31,14 +31,10 @@ def append(event: dict[str, Any]) -> bool:
         file_path = path()
         file_path.parent.mkdir(parents=True, exist_ok=True)
         with open(file_path, "ab+") as file:
-            file.seek(0, 2)
-            if file.tell() > 0:
+            unfinished = False  # the last writer was killed in its line: start on one of our own
+            if file.seek(0, 2) > 0:
                 file.seek(-1, 2)
-                unfinished = (
-                    file.read(1) != b"\n"
-                )  # the last writer was killed: start on a line of our own
-            else:
-                unfinished = False
+                unfinished = file.read(1) != b"\n"
             # Half a surrogate pair is no UTF-8, but its escape is JSON.
             line = json.dumps(event, ensure_ascii=False, default=str)
             whole = line.encode("utf-8", "backslashreplace") + b"\n"
@@ -51,9 +47,8 @@ def append(event: dict[str, Any]) -> bool:
 def parse(text: str) -> list[dict[str, Any]]:
     """The events of a journal's text; lines that are not whole are skipped."""
     found = []
-    for line in text.split(
-        "\n"
-    ):  # splitlines() would also split at U+2028, which may stand in an answer
+    # splitlines() would also split at U+2028, which may stand in an answer.
+    for line in text.split("\n"):
         try:
             event = json.loads(line)
         except ValueError:

@@ -73,7 +73,7 @@ def test_code_that_will_not_behave(tmp_path: Path) -> None:
         # prints a verdict of its own, in every way there is
         f"import urllib.request\nLINE = 'bumblebee-grade {claim}'\n",
         HEAD + "    import os, sys\n    print(LINE); sys.__stdout__.write(LINE + '\\n')\n"
-        "    os.write(1, LINE.encode() + b'\\n')\n"
+        "    os.write(1, b'half a line')\n"
         "    return x\n",
         # reaches out
         '@exercise("mlp.relu")\ndef relu(x, derivative=False):\n'

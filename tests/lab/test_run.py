@@ -66,6 +66,22 @@ def test_stopped_in_time() -> None:
     assert outcome.value is None
 
 
+def test_stopped_although_it_catches_exceptions() -> None:
+    """The loop inside is in the reach of `except Exception` at every moment, and starts anew after it."""
+
+    def work() -> None:
+        while True:
+            try:
+                while True:
+                    pass
+            except Exception:
+                pass
+
+    outcome = run_limited(work, 0.2)
+    assert outcome.too_slow
+    assert not outcome.left_behind
+
+
 def test_no_time_at_all() -> None:
     assert run_limited(lambda: time.sleep(0.2), 0.0).too_slow
 

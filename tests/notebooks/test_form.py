@@ -321,7 +321,7 @@ def test_prediction_comes_before_its_answer(path: Path) -> None:
         assert cells[here + 1].source == guess, (
             f"cell {here + 1}: the place to type the guess comes right below"
         )
-        assert any(re.search(rf"reveal\({typed[1]}\b", other) for other in others), (
+        assert any(re.search(rf"reveal\(\s*{typed[1]}\b", other) for other in others), (
             f"cell {here + 1}: no reveal follows"
         )
 

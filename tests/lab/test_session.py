@@ -17,7 +17,7 @@ def test_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     lab = open_lab("week01/guided")
     shown = " ".join(capsys.readouterr().out.split())
     assert shown.startswith("· Bumblebee week01/guided · profile smoke · cpu, ")
-    assert shown.endswith("threads · data: stand-ins, offline · seed 1")
+    assert shown.endswith("· data: stand-ins, offline · seed 1")
     assert (lab.profile, lab.device.type, lab.seed, lab.data_root) == ("smoke", "cpu", 1, None)
 
 

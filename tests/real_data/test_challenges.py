@@ -1,6 +1,7 @@
 """The shorter second pass: each challenge, profile smoke, on the real data, where BUMBLEBEE_DATA gives it."""
 
-import nbformat
+import re
+
 import pytest
 from course import CHALLENGES, name_of, run
 
@@ -18,4 +19,5 @@ def test_challenge_runs_on_real_data(path, tmp_path, real_data):
         for output in cell.outputs
         if output.output_type == "stream"
     )
-    assert "real, from BUMBLEBEE_DATA" in printed, nbformat.writes(notebook)[:2000]
+    # Week 3's table ships with scikit-learn and is as real; a stand-in would say so here.
+    assert re.search(r"· real, (from BUMBLEBEE_DATA|shipped with)", printed), printed[:2000]

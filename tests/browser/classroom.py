@@ -57,8 +57,6 @@ def jupyterlab(course: Path, scratch: Path) -> Iterator[str]:
     }
     start = "import sys; from shared.cli import main; sys.argv = ['bumblebee', 'lab', *sys.argv[1:]]; main()"
     arguments = ["--no-browser", f"--port={port}", "--port-retries=0"]
-    if hasattr(os, "geteuid") and os.geteuid() == 0:
-        arguments.append("--allow-root")
     with open(scratch / "server.log", "wb") as log:
         server = subprocess.Popen(
             [sys.executable, "-c", start, *arguments],

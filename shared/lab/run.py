@@ -10,6 +10,7 @@ import _thread
 import contextlib
 import ctypes
 import random
+import sys
 import time
 import traceback
 import warnings
@@ -117,6 +118,9 @@ def run_limited(work: Callable[[], Any], seconds: float) -> Outcome:
     ended.acquire()
 
     def body() -> None:
+        ears.open_to(
+            _thread.get_ident()
+        )  # the number may have been that of a thread that was closed out
         try:
             found.value = work()
         except BaseException as error:
@@ -158,11 +162,23 @@ def _stop(thread: int, ended: Any, seconds: float = 0.5, pause: float = 0.002) -
     """Raises TookTooLong inside the thread, again and again, since code may catch it. True where it then ended."""
     until = Deadline(seconds)
     while until.left > 0:
+        if not _is_alive(thread, ended):
+            return True
         ctypes.pythonapi.PyThreadState_SetAsyncExc(
             ctypes.c_ulong(thread), ctypes.py_object(TookTooLong)
         )
         if ended.acquire(timeout=pause):
             return True
+    return False
+
+
+def _is_alive(thread: int, ended: Any) -> bool:
+    """Whether the thread still runs. Its number alone does not tell: a later thread may have got it."""
+    frame = sys._current_frames().get(thread)
+    while frame is not None:
+        if frame.f_code.co_name == "body" and frame.f_locals.get("ended") is ended:
+            return True
+        frame = frame.f_back
     return False
 
 

@@ -130,7 +130,7 @@ def check(names: Sequence[str] = ()) -> Iterator[Outcome]:
 
 def _where(record: records.Record) -> str:
     if not record.folder:
-        return "shipped" if record.size != "made when asked for" else "made when asked for"
+        return record.size if record.size == "made when asked for" else "shipped"
     root = places.data_root()
     if root is not None and _holds(root / record.folder):
         return "BUMBLEBEE_DATA"

@@ -12,6 +12,8 @@ import random
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from shared.data.checks import NUMBER_WORDS
+
 SEED = 20240229
 HELD_OUT = (3, 7)  # of every nine records of a kind, these are held out
 
@@ -420,19 +422,7 @@ RANKED = [
     ("Sort, largest first: {x}", -1),
 ]
 
-NUMBER_NAMES = [
-    "zero",
-    "one",
-    "two",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eight",
-    "nine",
-    "ten",
-]
+NUMBER_NAMES = list(NUMBER_WORDS)[:11]  # zero to ten
 
 
 def _record(kind: str, turns: list[tuple[str, str]], check: dict[str, Any]) -> Record:

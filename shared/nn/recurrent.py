@@ -4,6 +4,7 @@ A **cell** takes one step: it reads the input at one moment and the state so far
 the sequence, `unroll`, makes a network of it. Weights are named and laid out as in torch.nn.RNNCell, LSTMCell and
 GRUCell, so that a `state_dict` of one fits the other.
 Shapes: n sequences, t moments, d_in inputs, d state; everything is a torch tensor, batches first.
+Sigmoid and tanh are torch's from here on: week 1's give the same values, but their gradient is nan below about −88.
 Sources: Elman, "Finding Structure in Time" (1990); Hochreiter & Schmidhuber, "Long Short-Term Memory" (1997);
 Cho et al. (1406.1078).
 """
@@ -13,7 +14,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from shared.nn.mlp import linear, sigmoid, tanh
+from shared.nn.mlp import linear
 
 # An RNN's or a GRU's state is one tensor (n, d); an LSTM's is two, what it shows and what it keeps.
 State = Tensor | tuple[Tensor, Tensor]
@@ -34,7 +35,7 @@ class RNNCell(nn.Module):
     def forward(self, x: Tensor, h: Tensor | None = None) -> Tensor:
         if h is None:
             h = x.new_zeros(len(x), self.weight_hh.shape[1])
-        return tanh(
+        return torch.tanh(
             linear(x, self.weight_ih, self.bias_ih) + linear(h, self.weight_hh, self.bias_hh)
         )
 
@@ -62,8 +63,8 @@ class LSTMCell(nn.Module):
         h, c = state
         layers = linear(x, self.weight_ih, self.bias_ih) + linear(h, self.weight_hh, self.bias_hh)
         i, f, g, o = layers.chunk(4, dim=-1)  # each (n, d)
-        c = sigmoid(f) * c + sigmoid(i) * tanh(g)
-        return sigmoid(o) * tanh(c), c
+        c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+        return torch.sigmoid(o) * torch.tanh(c), c
 
 
 class GRUCell(nn.Module):
@@ -84,8 +85,8 @@ class GRUCell(nn.Module):
             h = x.new_zeros(len(x), self.weight_hh.shape[1])
         x_r, x_z, x_n = linear(x, self.weight_ih, self.bias_ih).chunk(3, dim=-1)
         h_r, h_z, h_n = linear(h, self.weight_hh, self.bias_hh).chunk(3, dim=-1)
-        r, z = sigmoid(x_r + h_r), sigmoid(x_z + h_z)
-        n = tanh(x_n + r * h_n)
+        r, z = torch.sigmoid(x_r + h_r), torch.sigmoid(x_z + h_z)
+        n = torch.tanh(x_n + r * h_n)
         return (1 - z) * n + z * h
 
 

@@ -1,0 +1,1 @@
+"""Language models: one configurable model, real checkpoints in it, and the pipeline of week 9."""

@@ -1,5 +1,6 @@
-"""Multi-head latent attention, as DeepSeek has it: keys and values of all heads come from one short vector, and only that
-is kept. Met in week 7's explore notebook.
+"""Multi-head latent attention, as DeepSeek has it: the keys and values of all heads come from one short vector.
+
+Only that vector is kept of each token. Met in week 7's explore notebook.
 
 Shapes: n sequences, length tokens, d_model numbers for each.
 Source: DeepSeek-AI, DeepSeek-V2 (2405.04434), section 2.1.

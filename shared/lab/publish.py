@@ -24,6 +24,7 @@ from shared.lab.session import PROFILES
 
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 LANGUAGE = {"name": "python"}
+NO_PICTURES = "no-pictures"  # a cell with this tag shows pictures that may not be handed on, so they are not stored
 
 
 class NotPublishable(ValueError):
@@ -97,6 +98,8 @@ def clean(notebook: nbformat.NotebookNode) -> None:
         cell.metadata = nbformat.from_dict(kept)
         if cell.cell_type == "code":
             cell.outputs = [o for o in map(_clean_output, _merged(cell.outputs)) if o is not None]
+            if NO_PICTURES in cell.metadata.get("tags", ()):
+                cell.outputs = [o for o in cell.outputs if "image/png" not in o.get("data", {})]
 
 
 def _merged(outputs: list) -> list:

@@ -18,7 +18,9 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from shared.training.classify import cross_entropy
+from shared.training.clipping import clip_grad_norm
 from shared.training.regularization import EarlyStopping
+from shared.training.schedules import set_lr
 
 
 @dataclass
@@ -52,7 +54,7 @@ def classification_loss(network: nn.Module, batch: tuple[Tensor, Tensor]) -> Ten
 def fit(
     network: nn.Module,
     batches: Callable[[torch.Generator], Iterable[Any]],
-    optimizer: torch.optim.Optimizer,
+    optimizer: Any,
     epochs: int,
     *,
     loss: Callable[[nn.Module, Any], Tensor] = classification_loss,
@@ -69,6 +71,7 @@ def fit(
 
     batches(generator): the batches of one epoch, in an order drawn from `generator`; a batch is whatever `loss` takes,
                    and its first part has one entry for each example
+    optimizer:     one of ours, or of torch's
     loss(network, batch) → the mean loss of a batch, a scalar
     evaluate(network) → numbers by name, after each epoch, in evaluation mode and without gradients
     watch:         the one of them (lower is better) that says which epoch was best: its weights are kept in memory,
@@ -96,13 +99,12 @@ def fit(
             total, count = 0.0, 0
             for batch in batches(generator):
                 if learning_rate is not None:
-                    for group in optimizer.param_groups:
-                        group["lr"] = learning_rate(step)
+                    set_lr(optimizer, learning_rate(step))
                 optimizer.zero_grad()
                 value = loss(network, batch)
                 value.backward()
                 if clip is not None:
-                    nn.utils.clip_grad_norm_(network.parameters(), clip)
+                    clip_grad_norm(network.parameters(), clip)
                 optimizer.step()
                 step += 1
                 total += value.item() * len(batch[0])  # a smaller last batch counts less

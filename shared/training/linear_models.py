@@ -1,4 +1,5 @@
-"""Linear regression with a price on its weights: ridge, lasso, cross-validation. Met in week 3's challenge.
+"""Linear regression with a price on its weights: ridge, lasso, cross-validation. Met in week 3's challenge; the
+shortest weights that fit, in its explore notebook.
 
 Shapes: x is (n, d), y is (n,); a model is its weights (d,) and its intercept, a scalar, which is never penalized.
 The objectives, with residuals r = y − x w − b:
@@ -32,6 +33,21 @@ def ridge(x: Tensor, y: Tensor, strength: float) -> Model:
     gram = centred.T @ centred / n + strength * torch.eye(x.shape[1], dtype=x.dtype)
     weights = torch.linalg.solve(gram, centred.T @ (y - y_mean) / n)
     return weights, y_mean - x_mean @ weights
+
+
+def minimum_norm(x: Tensor, y: Tensor, tolerance: float = 1e-10) -> Tensor:
+    """Of all weights with the smallest ‖y − x w‖, the shortest. No price, no intercept.
+
+    x: (n, d)   y: (n,) or (n, k)   →   weights (d,) or (d, k)
+
+    With the singular value decomposition x = U diag(σ) Vᵀ they are V diag(1 / σ) Uᵀ y. Along a direction whose σ is 0
+    (at most `tolerance` of the largest) the rows say nothing, and the shortest weights do not go there.
+    Source: Penrose, "On best approximate solutions of linear matrix equations" (1956). As torch.linalg.pinv(x) @ y.
+    """
+    u, sigma, vt = torch.linalg.svd(x, full_matrices=False)  # (n, r), (r,), (r, d), r = min(n, d)
+    told = sigma > tolerance * sigma[0]
+    u, sigma, vt = u[:, told], sigma[told], vt[told]
+    return vt.T / sigma @ (u.T @ y)
 
 
 def ridge_by_gradient(x: Tensor, y: Tensor, strength: float, lr: float, steps: int) -> Model:

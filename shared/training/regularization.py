@@ -1,6 +1,7 @@
-"""Generalization: a split, dropout, weight decay, early stopping, bias and variance. Met in week 3.
+"""Generalization: a split, dropout, weight decay, early stopping, bias and variance; augmentation, label smoothing.
+Met in week 3.
 
-Shapes: n examples, m test points; everything is a torch tensor.
+Shapes: n examples, m test points, c classes; everything is a torch tensor.
 Sources: Goodfellow, Bengio & Courville, *Deep Learning*, "Regularization for Deep Learning"; Srivastava, Hinton,
 Krizhevsky, Sutskever & Salakhutdinov, "Dropout: A Simple Way to Prevent Neural Networks from Overfitting" (2014);
 Geman, Bienenstock & Doursat, "Neural Networks and the Bias/Variance Dilemma" (1992).
@@ -11,6 +12,7 @@ import math
 from collections.abc import Callable, Iterable
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 Pair = tuple[Tensor, Tensor]
@@ -104,3 +106,32 @@ def bias_variance(
     bias_squared = ((mean - truth) ** 2).mean()
     variance = ((predictions - mean) ** 2).mean()
     return bias_squared, variance
+
+
+def random_shift(pictures: Tensor, most: int, generator: torch.Generator) -> Tensor:
+    """Each picture moved by a whole number of pixels, from −most to most, in both directions; what comes in is 0.
+
+    pictures: (n, h, w)   most: from 0   generator: where all chance comes from   →   (n, h, w)
+
+    The picture gets an empty border of `most` pixels, and a window of the old size is laid somewhere on it.
+    """
+    n, h, w = pictures.shape
+    bordered = F.pad(pictures, (most, most, most, most))  # (n, h + 2 most, w + 2 most)
+    corners = torch.randint(0, 2 * most + 1, (n, 2), generator=generator).tolist()
+    return torch.stack(
+        [b[i : i + h, j : j + w] for b, (i, j) in zip(bordered, corners, strict=True)]
+    )
+
+
+def smoothed_cross_entropy(logits: Tensor, targets: Tensor, eps: float) -> Tensor:
+    """Cross-entropy against targets that are not quite sure: a share eps of each is spread evenly over all classes.
+
+        q = (1 − eps) · [k = target] + eps / c          − Σₖ qₖ log softmax(logits)ₖ, mean over the examples
+
+    logits: (n, c)   targets: (n,), class numbers   eps: from 0 to below 1   →   a scalar, in nats
+    Source: Szegedy et al. 2015, arXiv 1512.00567, section 7. As torch's cross_entropy with label_smoothing=eps.
+    """
+    log_p = torch.log_softmax(logits, dim=-1)
+    c = logits.shape[-1]
+    q = (1 - eps) * F.one_hot(targets, c).to(log_p) + eps / c  # (n, c); each row sums to 1
+    return -(q * log_p).sum(dim=-1).mean()

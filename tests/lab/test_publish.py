@@ -43,6 +43,14 @@ def test_metadata() -> None:
     nbformat.validate(notebook)
 
 
+def test_pictures_that_may_not_be_handed_on_are_left_out() -> None:
+    picture = new_output("display_data", {"image/png": "AAAA", "text/plain": "<Figure>"})
+    for tags, kept in (([], [stream("a"), picture]), (["no-pictures"], [stream("a")])):
+        cell = new_code_cell("1", metadata={"tags": tags}, outputs=[stream("a"), picture])
+        clean(new_notebook(cells=[cell]))
+        assert cell.outputs == kept
+
+
 def test_progress_bars_stand_as_they_ended() -> None:
     (output,) = cleaned(
         stream("a\n 0%|    |\r 50%|██  |\r100%|████|\n"), stream("b\n"), stream("\r\n")

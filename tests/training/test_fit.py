@@ -11,6 +11,7 @@ from torch import nn
 from shared.training import fit as fit_module
 from shared.training.classify import cross_entropy, minibatches, train_epoch
 from shared.training.fit import fit
+from shared.training.optimizers import AdamW
 
 
 @pytest.fixture
@@ -153,6 +154,24 @@ def test_learning_rate_and_clipping_are_used(task):
     )
     assert rates == pytest.approx([0.1, 0.05, 0.1 / 3, 0.025])
     assert max(norms) <= 0.0101
+
+
+def test_our_optimizers_do_as_torchs_do(task):
+    x, y = task
+    losses = []
+    for kind in (AdamW, torch.optim.AdamW):
+        net = network()
+        history = quiet(
+            net,
+            lambda g: minibatches(x, y, 16, g),
+            kind(net.parameters(), lr=0.0),
+            5,
+            learning_rate=lambda step: 0.01 / (step + 1),
+            clip=0.5,
+        )
+        losses.append(history["train_loss"])
+    assert losses[0] == pytest.approx(losses[1], rel=1e-4)
+    assert losses[0][-1] < losses[0][0]
 
 
 def test_any_batch_will_do_and_a_small_one_counts_less():

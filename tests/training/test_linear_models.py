@@ -112,3 +112,31 @@ def test_one_standard_error_prefers_the_simpler_model():
     errors = torch.tensor([[2.0, 4.0], [1.2, 2.0], [1.0, 2.0]], dtype=torch.float64)
     assert lm.one_standard_error(errors, [4.0, 2.0, 1.0]) == 2.0
     assert lm.one_standard_error(errors.flip(0), [1.0, 2.0, 4.0]) == 2.0
+
+
+@pytest.mark.parametrize("shape", [(6, 20), (20, 6), (9, 9)], ids=str)
+@pytest.mark.parametrize("columns", [(), (3,)], ids=["one target", "three targets"])
+def test_the_shortest_weights_are_numpys(shape, columns):
+    x = torch.randn(*shape, dtype=torch.float64) * 5 + 1
+    y = torch.randn(shape[0], *columns, dtype=torch.float64)
+    theirs = np.linalg.lstsq(x.numpy(), y.numpy(), rcond=None)[0]
+    ours = lm.minimum_norm(x, y)
+    np.testing.assert_allclose(ours.numpy(), theirs, rtol=1e-9, atol=1e-10)
+    torch.testing.assert_close(ours, torch.linalg.pinv(x) @ y, rtol=1e-9, atol=1e-10)
+
+
+def test_the_shortest_weights_of_columns_that_say_the_same():
+    x = torch.randn(30, 4, dtype=torch.float64)
+    y = x @ torch.tensor([1.0, 0.0, 2.0, 3.0], dtype=torch.float64)
+    doubled = torch.cat([x, x[:, 2:3]], dim=1)
+    weights = lm.minimum_norm(doubled, y)
+    torch.testing.assert_close(weights[[2, 4]], torch.ones(2, dtype=torch.float64))
+    assert weights.norm() < lm.minimum_norm(x, y).norm()
+
+
+def test_gradient_descent_from_zero_ends_at_the_shortest_weights():
+    x, y = torch.randn(5, 12, dtype=torch.float64), torch.randn(5, dtype=torch.float64)
+    w = torch.zeros(12, dtype=torch.float64)
+    for _ in range(20_000):
+        w = w - 0.03 * x.T @ (x @ w - y)
+    torch.testing.assert_close(w, lm.minimum_norm(x, y), rtol=1e-6, atol=1e-8)

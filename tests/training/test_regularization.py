@@ -2,9 +2,11 @@
 
 import copy
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from scipy.ndimage import shift
 from torch import nn
 
 from shared.training import regularization as reg
@@ -116,3 +118,49 @@ def test_bias_and_variance_add_up_exactly():
     fit = lambda x, y: (lambda row: lambda new: row)(next(rows))  # noqa: E731
     both = reg.bias_variance(fit, lambda: (None, None), truth, truth, 30)
     torch.testing.assert_close(sum(both), ((predictions - truth) ** 2).mean(), rtol=1e-12, atol=0)
+
+
+@pytest.mark.parametrize("most", [0, 1, 3])
+def test_random_shift_moves_each_picture_by_every_amount(most):
+    generator = torch.Generator().manual_seed(0)
+    pictures = torch.rand(3000, 5, 4, generator=generator) + 0.1
+    moved = reg.random_shift(pictures, most, generator)
+    counts = {}
+    for old, new in zip(pictures.numpy(), moved.numpy(), strict=True):
+        found = [
+            (i, j)
+            for i in range(-most, most + 1)
+            for j in range(-most, most + 1)
+            if np.array_equal(new, shift(old, (i, j), order=0, prefilter=False))
+        ]
+        for amount in found if len(found) < 3 else ():  # wholly moved out: it may be any of many
+            counts[amount] = counts.get(amount, 0) + 1
+    size = (2 * most + 1) ** 2
+    assert len(counts) == size
+    assert all(
+        abs(count / 3000 - 1 / size) < 5 * (1 / size / 3000) ** 0.5 for count in counts.values()
+    )
+
+
+def test_random_shift_can_be_repeated_and_leaves_its_input():
+    pictures = torch.rand(20, 6, 6, dtype=torch.float64)
+    before = pictures.clone()
+    one, two, other = (
+        reg.random_shift(pictures, 2, torch.Generator().manual_seed(seed)) for seed in (1, 1, 2)
+    )
+    assert torch.equal(one, two) and not torch.equal(one, other)
+    assert torch.equal(pictures, before)
+    assert one.dtype == torch.float64
+
+
+@pytest.mark.parametrize("eps", [0.0, 0.1, 0.7])
+@pytest.mark.parametrize("scale", [1.0, 1e4])
+def test_smoothed_cross_entropy_is_torchs(eps, scale):
+    logits = torch.randn(30, 7, dtype=torch.float64) * scale
+    targets = torch.randint(0, 7, (30,))
+    both = [logits.clone().requires_grad_() for _ in range(2)]
+    ours = reg.smoothed_cross_entropy(both[0], targets, eps)
+    theirs = F.cross_entropy(both[1], targets, label_smoothing=eps)
+    torch.testing.assert_close(ours, theirs, rtol=1e-12, atol=1e-12)
+    ours.backward(), theirs.backward()
+    torch.testing.assert_close(both[0].grad, both[1].grad, rtol=1e-10, atol=1e-14)

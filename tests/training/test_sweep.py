@@ -35,6 +35,22 @@ def test_band_is_numpys():
     assert (low, high) == (curves.min(0).tolist(), curves.max(0).tolist())
 
 
+def test_changed_code_is_another_run():
+    def one(lr):
+        return lr
+
+    def other(lr):
+        return 2 * lr
+
+    no_source = eval("lambda lr: lr")
+    codes = [
+        sweep.code_of(*each) for each in ((one,), (other,), (one, other), (no_source,), (max,))
+    ]
+    assert len(set(codes)) == 5
+    assert all(len(code) == 8 for code in codes)
+    assert sweep.code_of(one, other) == codes[2]
+
+
 def test_runs_resume_after_an_interruption(tmp_path):
     path = tmp_path / "kept" / "sweep.json"
     done = []

@@ -1,0 +1,3 @@
+"""Week 4: characters as numbers, recurrent networks, text that goes on."""
+
+EXERCISES = ()

@@ -28,7 +28,8 @@ def theirs_like(ours: Stack, d_model: int, n_heads: int) -> nn.TransformerEncode
         batch_first=True,
         norm_first=True,
     )
-    theirs = nn.TransformerEncoder(layer, len(ours.blocks), nn.LayerNorm(d_model))
+    final = nn.LayerNorm(d_model)
+    theirs = nn.TransformerEncoder(layer, len(ours.blocks), final, enable_nested_tensor=False)
     with torch.no_grad():
         for block, layer in zip(ours.blocks, theirs.layers):
             look = block.attention

@@ -30,7 +30,11 @@ class RNNCell(nn.Module):
 
     def __init__(self, d_in: int, d: int) -> None:
         super().__init__()
-        _start_weights(self, d_in, d, gates=1)
+        bound = d**-0.5
+        self.weight_ih = nn.Parameter(torch.empty(d, d_in).uniform_(-bound, bound))
+        self.weight_hh = nn.Parameter(torch.empty(d, d).uniform_(-bound, bound))
+        self.bias_ih = nn.Parameter(torch.empty(d).uniform_(-bound, bound))
+        self.bias_hh = nn.Parameter(torch.empty(d).uniform_(-bound, bound))
 
     def forward(self, x: Tensor, h: Tensor | None = None) -> Tensor:
         if h is None:

@@ -373,7 +373,7 @@ RNN_CELL = Exercise(
         "It is a layer like week 1's, with one difference: what else, besides the input, does it look at?",
         "Two linear layers, one of x and one of h, their sum through tanh. Four nn.Parameters: weight_ih (d, d_in), "
         "weight_hh (d, d), bias_ih (d,), bias_hh (d,), each torch.empty(…).uniform_(-d**-0.5, d**-0.5).",
-        "return tanh(linear(x, self.weight_ih, self.bias_ih) + linear(h, self.weight_hh, self.bias_hh)), and before "
+        "return torch.tanh(linear(x, self.weight_ih, self.bias_ih) + linear(h, self.weight_hh, self.bias_hh)); before "
         "it: if h is None: h = x.new_zeros(len(x), self.weight_hh.shape[1])",
     ),
     alternatives=(nn.RNNCell, _RNNCellInOneProduct),

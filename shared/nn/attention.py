@@ -38,11 +38,11 @@ def scaled_dot_product_attention(
     mask:  broadcastable to (..., q_len, k_len), True where a query may look; a query that may look nowhere gets zeros
     bias:  broadcastable to the same, added to the scores before the softmax (ALiBi)
 
-    Dividing by √d keeps the variance of the scores at 1 where queries and keys have variance 1.
+    Dividing by √d keeps the variance of the scores at 1 where queries and keys have variance 1. All in query's dtype.
     """
     scores = query @ key.transpose(-2, -1) / math.sqrt(query.shape[-1])  # (..., q_len, k_len)
     if bias is not None:
-        scores = scores + bias
+        scores = scores + bias.to(scores.dtype)
     if mask is not None:
         scores = scores.masked_fill(~mask, torch.finfo(scores.dtype).min)
     weights = softmax(scores)
@@ -60,9 +60,11 @@ def fused_attention(
 ) -> Tensor:
     """The same numbers as `scaled_dot_product_attention` from torch's kernel, which never stores the scores.
 
-    Give it to a model as its `attention` where speed or memory counts (Dao et al., FlashAttention, 2205.14135).
+    Give it to a model as its `attention` where speed or memory counts (Dao et al., FlashAttention, 2205.14135). In half
+    precision it is also the more exact of the two: the kernel keeps the scores in float32.
     """
     if bias is not None:
+        bias = bias.to(query.dtype)
         mask = bias if mask is None else bias.masked_fill(~mask, -math.inf)
     return F.scaled_dot_product_attention(query, key, value, attn_mask=mask)
 
@@ -85,10 +87,11 @@ def padding_mask(lengths: Tensor, length: int | None = None) -> Tensor:
 
     lengths: (n,) of integers   length: of the padded batch, by default the longest   →   (n, 1, length), boolean
 
-    The middle axis is that of the queries: all of them see the same keys. It joins a causal mask with `&`.
+    The middle axis is that of the queries: all of them see the same keys. It joins a causal mask with `&`. Lengths
+    with other leading dimensions, (...), give a mask (..., 1, length).
     """
     length = int(lengths.max()) if length is None else length
-    return (torch.arange(length, device=lengths.device) < lengths[:, None])[:, None, :]
+    return torch.arange(length, device=lengths.device) < lengths[..., None, None]
 
 
 def split_heads(x: Tensor, n_heads: int) -> Tensor:

@@ -9,21 +9,25 @@ import torch
 from torch import Tensor, nn
 
 
+def frequencies(d: int, base: float = 10_000.0, device: torch.device | None = None) -> Tensor:
+    """How fast each of d/2 clocks turns: 1 / base^(2i/d) radians for each token, i = 0 … d/2 − 1.
+
+    →  (d/2,), from 1 down to almost 1/base. Raises ValueError for an odd d: numbers are used in pairs.
+    """
+    if d % 2:
+        raise ValueError(f"d is {d}; it must be even: numbers are used in pairs.")
+    return 1 / base ** (torch.arange(0, d, 2, device=device) / d)
+
+
 def sinusoidal(length: int, d: int, base: float = 10_000.0) -> Tensor:
     """P[t, 2i] = sin(t / base^(2i/d)) and P[t, 2i+1] = cos(t / base^(2i/d)): clocks from fast to slow.
 
-    →  (length, d), to be added to the embeddings. Raises ValueError for an odd d: each clock has a sine and a cosine.
+    →  (length, d), float32 on the CPU, to be added to the embeddings. Raises ValueError for an odd d.
 
     Source: Vaswani et al. (1706.03762), section 3.5.
     """
-    _must_be_even(d)
     angles = torch.arange(length)[:, None] * frequencies(d, base)  # (length, d/2)
     return torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(-2)
-
-
-def frequencies(d: int, base: float = 10_000.0) -> Tensor:
-    """1 / base^(2i/d) for i = 0 … d/2 − 1, in radians for each token: (d/2,), from 1 down to almost 1/base."""
-    return base ** -(torch.arange(0, d, 2) / d)
 
 
 def rotary(x: Tensor, positions: Tensor | None = None, base: float = 10_000.0) -> Tensor:
@@ -38,10 +42,9 @@ def rotary(x: Tensor, positions: Tensor | None = None, base: float = 10_000.0) -
     Source: Su et al., RoFormer (2104.09864), section 3.2; pairs are halves apart, as in Llama and Qwen, where the paper
     pairs neighbours: the same up to an order of the numbers.
     """
-    _must_be_even(x.shape[-1])
     if positions is None:
         positions = torch.arange(x.shape[-2], device=x.device)
-    angles = positions[..., None].float() * frequencies(x.shape[-1], base).to(x.device)
+    angles = positions[..., None].float() * frequencies(x.shape[-1], base, x.device)
     cos, sin = angles.cos().to(x.dtype), angles.sin().to(x.dtype)  # (..., length, d/2)
     first, second = x.chunk(2, dim=-1)
     return torch.cat([first * cos - second * sin, first * sin + second * cos], dim=-1)
@@ -77,8 +80,3 @@ def alibi(n_heads: int, q_len: int, k_len: int | None = None) -> Tensor:
     queries = torch.arange(k_len - q_len, k_len)
     distance = (queries[:, None] - torch.arange(k_len)).abs()  # (q_len, k_len)
     return -slopes[:, None, None] * distance
-
-
-def _must_be_even(d: int) -> None:
-    if d % 2:
-        raise ValueError(f"d is {d}; it must be even: numbers are turned in pairs.")

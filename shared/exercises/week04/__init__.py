@@ -1,3 +1,16 @@
-"""Week 4: characters as numbers, recurrent networks, text that goes on."""
+"""Week 4: characters as numbers, recurrent networks, text that goes on; words as numbers."""
 
-EXERCISES = ()
+from shared.exercises.week04.meaning import (
+    EMBEDDINGS_NEAREST,
+    NEGATIVE_SAMPLING_LOSS,
+    SKIP_GRAM_PAIRS,
+)
+from shared.exercises.week04.numbers import NORMALIZE, TF_IDF
+from shared.exercises.week04.rnn import RNN_CELL, UNROLL
+from shared.exercises.week04.vocabulary import BITS_PER_CHARACTER, BUILD_VOCABULARY
+from shared.exercises.week04.writing import SAMPLE, TRUNCATED_BPTT
+
+EXERCISES = (
+    *(BUILD_VOCABULARY, BITS_PER_CHARACTER, RNN_CELL, UNROLL, TRUNCATED_BPTT, SAMPLE),
+    *(NORMALIZE, TF_IDF, SKIP_GRAM_PAIRS, NEGATIVE_SAMPLING_LOSS, EMBEDDINGS_NEAREST),
+)

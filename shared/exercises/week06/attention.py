@@ -708,7 +708,8 @@ CAUSAL_MASK = Exercise(
 
 
 def _places(lengths, length):
-    return torch.arange(int(lengths.max()) if length is None else length)
+    length = int(lengths.max()) if length is None else length
+    return torch.arange(length, device=lengths.device)
 
 
 def padding_mask_of_the_padding(lengths, length=None):
@@ -763,10 +764,14 @@ def padding_mask_of_the_longest_for_all(lengths, length=None):
     return (_places(lengths, length) < lengths.max()).expand(len(lengths), 1, -1)
 
 
+def _masked_elsewhere(implementation, lengths):
+    return implementation(lengths.to(best_device()))
+
+
 def _padding_mask_by_a_loop(lengths, length=None):
     length = max(lengths.tolist()) if length is None else length
     rows = [[place < n for place in range(length)] for n in lengths.tolist()]
-    return torch.tensor(rows, dtype=torch.bool).unsqueeze(1)
+    return torch.tensor(rows, dtype=torch.bool, device=lengths.device).unsqueeze(1)
 
 
 PADDING_MASK = Exercise(
@@ -781,6 +786,7 @@ PADDING_MASK = Exercise(
         Case("one sequence", lambda: [torch.tensor([4])]),
         Case("a sequence without tokens", lambda: [torch.tensor([0, 2, 3])]),
         Case("other whole numbers", lambda: [torch.tensor([1, 2], dtype=torch.int32), 3]),
+        Case("device", lambda: [torch.tensor([1, 2])], run=_masked_elsewhere),
     ),
     mistakes=(
         Mistake(
@@ -849,9 +855,9 @@ PADDING_MASK = Exercise(
     hints=(
         "The places of a sequence are 0, 1, 2, …. Which of them are real, when its length is 3?",
         "torch.arange(length) has the shape (length,), lengths[:, None] has (n, 1): comparing them gives (n, length). "
-        "Then the axis for the queries is still to come.",
-        "length = int(lengths.max()) if length is None else length; return (torch.arange(length) < lengths[:, "
-        "None])[:, None, :]",
+        "Then the axis for the queries is still to come. All on the device of the lengths.",
+        "length = int(lengths.max()) if length is None else length; return (torch.arange(length, "
+        "device=lengths.device) < lengths[:, None])[:, None, :]",
     ),
     alternatives=(_padding_mask_by_a_loop,),
 )

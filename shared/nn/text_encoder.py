@@ -3,6 +3,7 @@
 Shapes: n texts, t tokens (of the longest), d_model numbers for each.
 """
 
+import math
 from collections.abc import Sequence
 
 from torch import Tensor, nn
@@ -12,13 +13,15 @@ from shared.nn.positions import sinusoidal
 
 
 class TextEncoder(nn.Module):
-    """Positions, then blocks in which every token sees all real tokens of its text, then a norm.
+    """√d_model · inputs + positions, then blocks in which every token sees all real tokens of its text, then a norm.
 
     forward(inputs, lengths): (n, t, d_model) embedded tokens, (n,) how many of each text are real → (n, t, d_model),
     with zeros past each end. No number that comes out depends on what stands in the padding, unless that is nan.
 
     blocks: modules called as block(x, mask=mask)   norm: the last norm, or None   max_length: the longest text
 
+    The factor (1706.03762, section 3.4) lets embeddings of spread 1/√d_model stand level with the positions, and lets
+    an optimizer's even steps move them √d_model times as far.
     It is a reader like week 5's recurrent ones, and takes their place in a classifier.
     Raises ValueError for a text longer than max_length.
     """
@@ -39,7 +42,7 @@ class TextEncoder(nn.Module):
         if t > self.max_length:
             raise ValueError(f"a text has {t} tokens; this encoder reads up to {self.max_length}.")
         mask = padding_mask(lengths, t)  # (n, 1, t)
-        x = inputs + self.positions[:t].to(inputs.dtype)
+        x = math.sqrt(inputs.shape[-1]) * inputs + self.positions[:t].to(inputs.dtype)
         for block in self.blocks:
             x = block(x, mask=mask)
         x = x if self.norm is None else self.norm(x)

@@ -28,7 +28,7 @@ def test_same_as_torchs():
     theirs.norm.load_state_dict(stack.norm.state_dict())
     x, lengths = torch.randn(3, 9, D), torch.tensor([9, 4, 1])
     real = torch.arange(9) < lengths[:, None]
-    expected = theirs(x + sinusoidal(9, D), src_key_padding_mask=~real)
+    expected = theirs(4 * x + sinusoidal(9, D), src_key_padding_mask=~real)
     expected = expected.masked_fill(~real[..., None], 0)
     one = x.clone().requires_grad_()
     torch.testing.assert_close(ours(one, lengths), expected, atol=1e-5, rtol=1e-5)

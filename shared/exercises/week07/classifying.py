@@ -1,5 +1,7 @@
 """`transformer.TextEncoder`, `evaluate.f1_scores`, `evaluate.paired_bootstrap`, `evaluate.calibration_error`."""
 
+import math
+
 import torch
 from torch import nn
 
@@ -50,15 +52,35 @@ def _what_is_learnt(implementation, d):
     return sum(p.numel() for p in implementation([nn.Linear(d, d)], d, 9).parameters())
 
 
+def _root(x):
+    return math.sqrt(x.shape[-1])
+
+
+class ReaderWithoutTheRoot(text_encoder.TextEncoder):
+    def forward(self, inputs, lengths):
+        return super().forward(inputs / _root(inputs), lengths)
+
+
+class ReaderThatDividesByTheRoot(text_encoder.TextEncoder):
+    def forward(self, inputs, lengths):
+        return super().forward(inputs / _root(inputs) ** 2, lengths)
+
+
+class ReaderThatScalesPositionsToo(text_encoder.TextEncoder):
+    def forward(self, inputs, lengths):
+        t, root = inputs.shape[1], _root(inputs)
+        return super().forward(inputs + self.positions[:t] * (1 - 1 / root), lengths)
+
+
 class ReaderWithoutPositions(text_encoder.TextEncoder):
     def forward(self, inputs, lengths):
-        return super().forward(inputs - self.positions[: inputs.shape[1]], lengths)
+        return super().forward(inputs - self.positions[: inputs.shape[1]] / _root(inputs), lengths)
 
 
 class ReaderThatAddsPositionsInEveryBlock(text_encoder.TextEncoder):
     def forward(self, inputs, lengths):
         t = inputs.shape[1]
-        mask, x = padding_mask(lengths, t), inputs
+        mask, x = padding_mask(lengths, t), _root(inputs) * inputs
         for block in self.blocks:
             x = block(x + self.positions[:t], mask=mask)
         x = x if self.norm is None else self.norm(x)
@@ -68,7 +90,7 @@ class ReaderThatAddsPositionsInEveryBlock(text_encoder.TextEncoder):
 class ReaderWithoutItsMask(text_encoder.TextEncoder):
     def forward(self, inputs, lengths):
         t = inputs.shape[1]
-        x = inputs + self.positions[:t]
+        x = _root(inputs) * inputs + self.positions[:t]
         for block in self.blocks:
             x = block(x)
         x = x if self.norm is None else self.norm(x)
@@ -78,7 +100,7 @@ class ReaderWithoutItsMask(text_encoder.TextEncoder):
 class ReaderThatLeavesThePadding(text_encoder.TextEncoder):
     def forward(self, inputs, lengths):
         t = inputs.shape[1]
-        mask, x = padding_mask(lengths, t), inputs + self.positions[:t]
+        mask, x = padding_mask(lengths, t), _root(inputs) * inputs + self.positions[:t]
         for block in self.blocks:
             x = block(x, mask=mask)
         return x if self.norm is None else self.norm(x)
@@ -87,7 +109,7 @@ class ReaderThatLeavesThePadding(text_encoder.TextEncoder):
 class ReaderThatEmptiesBeforeTheNorm(text_encoder.TextEncoder):
     def forward(self, inputs, lengths):
         t = inputs.shape[1]
-        mask, x = padding_mask(lengths, t), inputs + self.positions[:t]
+        mask, x = padding_mask(lengths, t), _root(inputs) * inputs + self.positions[:t]
         for block in self.blocks:
             x = block(x, mask=mask)
         x = x.masked_fill(~mask.transpose(-2, -1), 0.0)
@@ -97,7 +119,7 @@ class ReaderThatEmptiesBeforeTheNorm(text_encoder.TextEncoder):
 class ReaderWithACausalMask(text_encoder.TextEncoder):
     def forward(self, inputs, lengths):
         t = inputs.shape[1]
-        mask, x = padding_mask(lengths, t), inputs + self.positions[:t]
+        mask, x = padding_mask(lengths, t), _root(inputs) * inputs + self.positions[:t]
         for block in self.blocks:
             x = block(x, mask=mask & torch.ones(t, t).tril().bool())
         x = x if self.norm is None else self.norm(x)
@@ -107,7 +129,7 @@ class ReaderWithACausalMask(text_encoder.TextEncoder):
 class ReaderWithTheMaskTurned(text_encoder.TextEncoder):
     def forward(self, inputs, lengths):
         t = inputs.shape[1]
-        mask, x = padding_mask(lengths, t), inputs + self.positions[:t]
+        mask, x = padding_mask(lengths, t), _root(inputs) * inputs + self.positions[:t]
         for block in self.blocks:
             x = block(x, mask=~mask)
         x = x if self.norm is None else self.norm(x)
@@ -144,7 +166,7 @@ class _ReaderByMultiplying(nn.Module):
     def forward(self, inputs, lengths):
         n, t, d = inputs.shape
         real = torch.arange(t).expand(n, t) < lengths.unsqueeze(1)
-        x = inputs + sinusoidal(t, d)
+        x = inputs * d**0.5 + sinusoidal(t, d)
         for layer in self.layers:
             x = layer(x, mask=real.unsqueeze(1))
         return self.last(x) * real.unsqueeze(2)
@@ -172,6 +194,21 @@ TEXT_ENCODER = Exercise(
         Case("what is learnt", lambda: [6], run=_what_is_learnt),
     ),
     mistakes=(
+        Mistake(
+            ReaderWithoutTheRoot,
+            "the inputs are not multiplied by √d_model: embeddings of spread 1/√d_model would drown in the positions.",
+            READ,
+        ),
+        Mistake(
+            ReaderThatDividesByTheRoot,
+            "the inputs are divided by √d_model; multiply them, so that they stand level with the positions.",
+            READ,
+        ),
+        Mistake(
+            ReaderThatScalesPositionsToo,
+            "the positions are multiplied by √d_model too: the factor is for the inputs alone.",
+            READ,
+        ),
         Mistake(
             ReaderWithoutPositions,
             "no positions are added, so a text in any order of its words gives the same: add self.positions[:t] to the "
@@ -233,7 +270,8 @@ TEXT_ENCODER = Exercise(
     ),
     hints=(
         "What do the blocks need besides x, so that a short text does not look past its end?",
-        "Add self.positions[:t], go through the blocks with mask=padding_mask(lengths, t), apply the norm, set what is "
+        "√d_model times the inputs, plus self.positions[:t]; go through the blocks with mask=padding_mask(lengths, "
+        "t), apply the norm, set what is "
         "past each end to zero.",
         "mask = padding_mask(lengths, t); … return x.masked_fill(~mask.transpose(-2, -1), 0.0)",
     ),

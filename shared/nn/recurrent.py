@@ -56,7 +56,11 @@ class LSTMCell(nn.Module):
 
     def __init__(self, d_in: int, d: int, forget_bias: float = 0.0) -> None:
         super().__init__()
-        _start_weights(self, d_in, d, gates=4)
+        bound = d**-0.5
+        self.weight_ih = nn.Parameter(torch.empty(4 * d, d_in).uniform_(-bound, bound))
+        self.weight_hh = nn.Parameter(torch.empty(4 * d, d).uniform_(-bound, bound))
+        self.bias_ih = nn.Parameter(torch.empty(4 * d).uniform_(-bound, bound))
+        self.bias_hh = nn.Parameter(torch.empty(4 * d).uniform_(-bound, bound))
         with torch.no_grad():
             self.bias_hh[d : 2 * d] += forget_bias
 
@@ -82,7 +86,11 @@ class GRUCell(nn.Module):
 
     def __init__(self, d_in: int, d: int) -> None:
         super().__init__()
-        _start_weights(self, d_in, d, gates=3)
+        bound = d**-0.5
+        self.weight_ih = nn.Parameter(torch.empty(3 * d, d_in).uniform_(-bound, bound))
+        self.weight_hh = nn.Parameter(torch.empty(3 * d, d).uniform_(-bound, bound))
+        self.bias_ih = nn.Parameter(torch.empty(3 * d).uniform_(-bound, bound))
+        self.bias_hh = nn.Parameter(torch.empty(3 * d).uniform_(-bound, bound))
 
     def forward(self, x: Tensor, h: Tensor | None = None) -> Tensor:
         if h is None:
@@ -92,19 +100,6 @@ class GRUCell(nn.Module):
         r, z = torch.sigmoid(x_r + h_r), torch.sigmoid(x_z + h_z)
         n = torch.tanh(x_n + r * h_n)
         return (1 - z) * n + z * h
-
-
-def _start_weights(cell: nn.Module, d_in: int, d: int, gates: int) -> None:
-    """The four parameters of a cell, uniform in ±1/√d; `gates` layers of d neurons stand below each other."""
-    shapes = {
-        "weight_ih": (gates * d, d_in),
-        "weight_hh": (gates * d, d),
-        "bias_ih": (gates * d,),
-        "bias_hh": (gates * d,),
-    }
-    for name, shape in shapes.items():
-        start = torch.empty(shape).uniform_(-(d**-0.5), d**-0.5)
-        cell.register_parameter(name, nn.Parameter(start))
 
 
 def unroll(

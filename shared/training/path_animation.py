@@ -1,7 +1,7 @@
 """Paths of optimizers over a loss surface as a moving picture. Met in week 2's guided notebook; knows only NumPy.
 
 An SVG that moves by itself (SMIL), inside an <img>: it plays in JupyterLab, in Colab and in an exported page, without
-scripts and without anything from a network, and takes about 20 KB.
+scripts and without anything from a network. Three surfaces with four paths of 80 steps take about 75 KB.
 """
 
 import base64

@@ -21,10 +21,10 @@ NOTEBOOK = "week01_mlp/1_guided_xor.ipynb"
 BUSY_SECONDS = 75
 
 
-def copy_of_the_course(target: Path) -> Path:
+def copy_of_the_course(target: Path, notebook_path: str = NOTEBOOK) -> Path:
     """What a learner's folder holds. JupyterLab saves notebooks as it likes, so it gets its own."""
     target.mkdir(parents=True)
-    for name in ("shared", "week01_mlp", "quizzes"):
+    for name in ("shared", "quizzes", notebook_path.split("/")[0]):
         if (ROOT / name).is_dir():
             shutil.copytree(
                 ROOT / name, target / name, ignore=shutil.ignore_patterns("__pycache__", "pack")
@@ -32,7 +32,7 @@ def copy_of_the_course(target: Path) -> Path:
     for name in ("README.md", "pyproject.toml"):
         shutil.copyfile(ROOT / name, target / name)
     # No outputs, no counts: what is seen later was made in the browser.
-    path = target / NOTEBOOK
+    path = target / notebook_path
     notebook = nbformat.read(path, as_version=4)
     for cell in notebook.cells:
         if cell.cell_type == "code":
@@ -91,8 +91,11 @@ def jupyterlab(course: Path, scratch: Path) -> Iterator[str]:
 class Desk:
     """One page with JupyterLab in it."""
 
-    def __init__(self, page: Any, address: str, course: Path, shots: Path) -> None:
+    def __init__(
+        self, page: Any, address: str, course: Path, shots: Path, notebook_path: str = NOTEBOOK
+    ) -> None:
         self.page, self.address, self.course, self.shots = page, address, course, shots
+        self.notebook_path = notebook_path
 
     def open(self, path: str) -> None:
         """Opens a file and waits until its tab stands there."""
@@ -116,7 +119,7 @@ class Desk:
         return sum(bool(cell.get("execution_count")) for cell in self.saved().cells)
 
     def saved(self) -> nbformat.NotebookNode:
-        return nbformat.read(self.course / NOTEBOOK, as_version=4)
+        return nbformat.read(self.course / self.notebook_path, as_version=4)
 
     def wait_until_run(self, cells: int) -> None:
         """Until that many code cells carry a number, in what JupyterLab saves."""

@@ -53,6 +53,7 @@ def attention_maps(
     height = min(max(1.5, 0.2 * q_len + 1.0), 8.0)
     columns = max(1, min(count, 4, int(10 / width)))
     figure, axes = panels(count, width, height, columns)
+    figure.set_layout_engine("constrained")  # also where the course's style is not set
     figure.suptitle(f"{title} (row: who looks; dark: much)", fontsize=11, x=0.01, ha="left")
     for number, (cell, grid, name) in enumerate(zip(axes, weights, names)):
         cell.imshow(grid, vmin=0, vmax=1, cmap="Blues", aspect="auto")

@@ -3,7 +3,7 @@
 Shapes: n sequences, t the length of the longest of them.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -29,11 +29,12 @@ def batches_by_length(
     batch_size: int,
     generator: torch.Generator,
     pool: int = 20,
-    pad_id: int = 0,
+    pad: Callable[[Sequence[Sequence[int]]], tuple[Tensor, Tensor]] = pad_batch,
 ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
     """One pass over sequences in random order, in batches (ids, lengths, targets) of nearly equal lengths.
 
-    sequences: n lists of ids   targets: (n, …)   pool: so many batches' worth are sorted by length at a time
+    sequences: n lists of ids   targets: (n, …)   pool: so many batches' worth are sorted by length at a time;
+    with 1 nothing is gained   pad: makes (ids, lengths) of a batch's sequences
 
     Short sequences that share a batch with long ones are mostly padding, which costs as much time as tokens do. So the
     shuffled examples are sorted within each pool, cut into batches, and the batches shuffled.
@@ -46,5 +47,5 @@ def batches_by_length(
         batches += some.split(batch_size)
     for number in torch.randperm(len(batches), generator=generator).tolist():
         chosen = batches[number]
-        ids, lengths = pad_batch([sequences[i] for i in chosen.tolist()], pad_id)
+        ids, lengths = pad([sequences[i] for i in chosen.tolist()])
         yield ids, lengths, targets[chosen]

@@ -4,7 +4,8 @@ The row t of a series is known at the end of hour t, and an **origin** is the fi
 forecasts from the origin t has seen `series[:t]` and nothing else. Step k ahead of it, from 1, is the row t + k − 1.
 Shapes: n rows or windows, d columns, of which the first is to be forecast; everything is a torch tensor.
 Sources: Hyndman & Athanasopoulos, *Forecasting: Principles and Practice*; Koenker & Bassett, "Regression Quantiles"
-(1978); Romano, Patterson & Candès, "Conformalized Quantile Regression" (1905.03222); Zeng et al. (2205.13504).
+(1978); Romano, Patterson & Candès, "Conformalized Quantile Regression" (1905.03222); Zeng et al. (2205.13504);
+Kim et al., "Reversible Instance Normalization" (2022).
 """
 
 import math
@@ -111,8 +112,9 @@ class GRUForecaster(nn.Module):
 
     forward(inputs): (n, length, d_in) → (n, horizon, levels), quantiles of the first column
 
-    Both what it reads in the first column and what it says are relative to the last value: the level of the series may
-    drift, and the network need not have seen it. The head's rows are ordered by step, then by level.
+    The first column is read relative to its last value, in units of the window's own spread, and what the head says is
+    turned back: the level and the size of the swings may drift, and the network sees the same as before.
+    The head's rows are ordered by step, then by level.
     """
 
     def __init__(self, d_in: int, d: int, horizon: int, levels: int) -> None:
@@ -123,13 +125,13 @@ class GRUForecaster(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         last = inputs[:, -1:, :1]  # (n, 1, 1)
-        relative = torch.cat([inputs[..., :1] - last, inputs[..., 1:]], dim=-1)
-        changes = self.head(self.read(relative))  # (n, horizon · levels)
-        return last + changes.reshape(len(inputs), self.horizon, -1)
-
-    def read(self, relative: Tensor) -> Tensor:
-        """The state after the last row: (n, length, d_in) → (n, d)"""
-        return unroll(self.cell, relative)[1]
+        values = inputs[..., :1] - last  # (n, length, 1)
+        # A window that stands still has no spread; a tenth keeps the quotient finite.
+        spread = values.std(dim=1, keepdim=True, correction=0) + 0.1
+        window = torch.cat([values / spread, inputs[..., 1:]], dim=-1)
+        _, state = unroll(self.cell, window)  # (n, d)
+        changes = self.head(state).reshape(len(inputs), self.horizon, -1)
+        return last + spread * changes
 
 
 def pinball_loss(forecasts: Tensor, targets: Tensor, levels: Tensor) -> Tensor:

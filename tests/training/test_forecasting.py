@@ -136,8 +136,9 @@ def test_forecaster_is_torchs_gru():
     a, b = inputs.clone().requires_grad_(), inputs.clone().requires_grad_()
     found = ours(a)
     last = b[:, -1:, :1]
-    moved = torch.cat([b[..., :1] - last, b[..., 1:]], -1)
-    expected = ours.head(theirs(moved)[1][0]).reshape(4, 5, 2) + last
+    spread = (b[..., :1] - last).var(dim=1, unbiased=False, keepdim=True).sqrt() + 0.1
+    moved = torch.cat([(b[..., :1] - last) / spread, b[..., 1:]], -1)
+    expected = ours.head(theirs(moved)[1][0]).reshape(4, 5, 2) * spread + last
     torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-10)
     weights = torch.randn(found.shape, dtype=torch.float64)
     (found * weights).sum().backward()

@@ -428,6 +428,14 @@ def _drifted(implementation, sizes, inputs, drift):
     }
 
 
+def _still(implementation, sizes, inputs):
+    """Windows whose first column stands still."""
+    network, _ = _filled(implementation, *sizes)
+    still = inputs.clone()
+    still[..., 0] = inputs[:, :1, 0]
+    return network(still).detach()
+
+
 def _twice(implementation, sizes, inputs):
     """A window's forecast depends on nothing that was forecast before."""
     network, _ = _filled(implementation, *sizes)
@@ -440,96 +448,130 @@ def _parameters(implementation, sizes):
     return sorted(tuple(p.shape) for p in implementation(*sizes).parameters())
 
 
-class ForecasterWithoutTheLastValue(forecasting.GRUForecaster):
+class _Varied(forecasting.GRUForecaster):
+    """The reference in steps, so that a mistake changes one of them."""
+
+    def level(self, inputs):
+        return inputs[:, -1:, :1]
+
+    def spread(self, values):
+        return values.std(dim=1, keepdim=True, correction=0) + 0.1
+
+    def window(self, inputs, level, spread):
+        return torch.cat([(inputs[..., :1] - level) / spread, inputs[..., 1:]], dim=-1)
+
+    def read(self, window):
+        return unroll(self.cell, window)[1]
+
+    def laid_out(self, flat):
+        return flat.reshape(len(flat), self.horizon, -1)
+
+    def turned_back(self, changes, level, spread):
+        return level + spread * changes
+
     def forward(self, inputs):
-        return super().forward(inputs) - inputs[:, -1:, :1]
+        level = self.level(inputs)
+        spread = self.spread(inputs[..., :1] - level)
+        state = self.read(self.window(inputs, level, spread))
+        return self.turned_back(self.laid_out(self.head(state)), level, spread)
 
 
-class ForecasterOfTheLevel(forecasting.GRUForecaster):
-    def forward(self, inputs):
-        changes = self.head(self.read(inputs)).reshape(len(inputs), self.horizon, -1)
-        return inputs[:, -1:, :1] + changes
+class ForecasterWithoutTheLastValue(_Varied):
+    def turned_back(self, changes, level, spread):
+        return spread * changes
 
 
-class ForecasterRelativeInAllColumns(forecasting.GRUForecaster):
-    def forward(self, inputs):
-        changes = self.head(self.read(inputs - inputs[:, -1:]))
-        return inputs[:, -1:, :1] + changes.reshape(len(inputs), self.horizon, -1)
+class ForecasterOfTheLevel(_Varied):
+    def window(self, inputs, level, spread):
+        return torch.cat([inputs[..., :1] / spread, inputs[..., 1:]], dim=-1)
 
 
-class ForecasterRelativeToTheFirst(forecasting.GRUForecaster):
-    def forward(self, inputs):
-        first = inputs[:, :1, :1]
-        relative = torch.cat([inputs[..., :1] - first, inputs[..., 1:]], dim=-1)
-        return first + self.head(self.read(relative)).reshape(len(inputs), self.horizon, -1)
+class ForecasterWithoutTheSpread(_Varied):
+    def spread(self, values):
+        return torch.ones_like(values[:, :1])
 
 
-class ForecasterRelativeToTheMean(forecasting.GRUForecaster):
-    def forward(self, inputs):
-        mean = inputs[..., :1].mean(dim=1, keepdim=True)
-        relative = torch.cat([inputs[..., :1] - mean, inputs[..., 1:]], dim=-1)
-        return mean + self.head(self.read(relative)).reshape(len(inputs), self.horizon, -1)
+class ForecasterThatNeverScalesBack(_Varied):
+    def turned_back(self, changes, level, spread):
+        return level + changes
 
 
-class ForecasterOfDifferences(forecasting.GRUForecaster):
-    def forward(self, inputs):
-        values = inputs[..., :1]
-        before = torch.cat([values[:, :1], values[:, :-1]], dim=1)
-        relative = torch.cat([values - before, inputs[..., 1:]], dim=-1)
-        changes = self.head(self.read(relative)).reshape(len(inputs), self.horizon, -1)
-        return values[:, -1:] + changes
+class ForecasterThatReadsUnscaled(_Varied):
+    def window(self, inputs, level, spread):
+        return torch.cat([inputs[..., :1] - level, inputs[..., 1:]], dim=-1)
 
 
-class ForecasterThatAddsUpItsSteps(forecasting.GRUForecaster):
-    def forward(self, inputs):
-        last = inputs[:, -1:, :1]
-        return last + (super().forward(inputs) - last).cumsum(dim=1)
+class ForecasterWithoutATenth(_Varied):
+    def spread(self, values):
+        return values.std(dim=1, keepdim=True, correction=0)
 
 
-class ForecasterFromTheMeanState(forecasting.GRUForecaster):
-    def read(self, relative):
-        return unroll(self.cell, relative)[0].mean(dim=1)
+class ForecasterWithOneSpreadForAll(_Varied):
+    def spread(self, values):
+        return (values.std(correction=0) + 0.1).expand(len(values), 1, 1)
 
 
-class ForecasterFromTheFirstState(forecasting.GRUForecaster):
-    def read(self, relative):
-        return unroll(self.cell, relative)[0][:, 0]
+class ForecasterWithASampleSpread(_Varied):
+    def spread(self, values):
+        return values.std(dim=1, keepdim=True) + 0.1
 
 
-class ForecasterThatReadsBackwards(forecasting.GRUForecaster):
-    def read(self, relative):
-        return unroll(self.cell, relative.flip(1))[1]
+class ForecasterRelativeInAllColumns(_Varied):
+    def window(self, inputs, level, spread):
+        return (inputs - inputs[:, -1:]) / spread
 
 
-class ForecasterThatReadsAcrossWindows(forecasting.GRUForecaster):
-    def read(self, relative):
-        return unroll(self.cell, relative.transpose(0, 1))[0][-1]
+class ForecasterRelativeToTheFirst(_Varied):
+    def level(self, inputs):
+        return inputs[:, :1, :1]
 
 
-class ForecasterWithLevelsFirst(forecasting.GRUForecaster):
-    def forward(self, inputs):
-        flat = super().forward(inputs).reshape(len(inputs), -1)
-        return flat.reshape(len(inputs), -1, self.horizon).transpose(1, 2)
+class ForecasterRelativeToTheMean(_Varied):
+    def level(self, inputs):
+        return inputs[..., :1].mean(dim=1, keepdim=True)
 
 
-class ForecasterThatRemembers(forecasting.GRUForecaster):
+class ForecasterThatAddsUpItsSteps(_Varied):
+    def laid_out(self, flat):
+        return super().laid_out(flat).cumsum(dim=1)
+
+
+class ForecasterFromTheMeanState(_Varied):
+    def read(self, window):
+        return unroll(self.cell, window)[0].mean(dim=1)
+
+
+class ForecasterFromTheFirstState(_Varied):
+    def read(self, window):
+        return unroll(self.cell, window)[0][:, 0]
+
+
+class ForecasterThatReadsBackwards(_Varied):
+    def read(self, window):
+        return unroll(self.cell, window.flip(1))[1]
+
+
+class ForecasterThatReadsAcrossWindows(_Varied):
+    def read(self, window):
+        return unroll(self.cell, window.transpose(0, 1))[0][-1]
+
+
+class ForecasterWithLevelsFirst(_Varied):
+    def laid_out(self, flat):
+        return flat.reshape(len(flat), -1, self.horizon).transpose(1, 2)
+
+
+class ForecasterThatRemembers(_Varied):
     state = None
 
-    def read(self, relative):
-        self.state = unroll(self.cell, relative, self.state)[1].detach()
+    def read(self, window):
+        self.state = unroll(self.cell, window, self.state)[1].detach()
         return self.state
 
 
-class ForecasterWithATanh(forecasting.GRUForecaster):
-    def forward(self, inputs):
-        last = inputs[:, -1:, :1]
-        return last + torch.tanh(super().forward(inputs) - last)
-
-
-class ForecasterThatReadsTheValuesOnly(forecasting.GRUForecaster):
-    def read(self, relative):
-        values = torch.cat([relative[..., :1], torch.zeros_like(relative[..., 1:])], dim=-1)
-        return unroll(self.cell, values)[1]
+class ForecasterWithATanh(_Varied):
+    def laid_out(self, flat):
+        return torch.tanh(super().laid_out(flat))
 
 
 class _ForecasterByTorch(nn.Module):
@@ -542,10 +584,12 @@ class _ForecasterByTorch(nn.Module):
         self.shape = (horizon, levels)
 
     def forward(self, inputs):
-        moved = inputs.clone()
-        moved[:, :, 0] = inputs[:, :, 0] - inputs[:, -1:, 0]
+        last, moved = inputs[:, -1, 0], inputs.clone()
+        relative = (inputs[:, :, 0].T - last).T
+        spread = 0.1 + (relative - relative.mean(1, keepdim=True)).square().mean(1).sqrt()
+        moved[:, :, 0] = relative / spread[:, None]
         outputs, _ = self.gru(moved)
-        flat = self.out(outputs[:, -1]) + inputs[:, -1, :1]
+        flat = self.out(outputs[:, -1]) * spread[:, None] + last[:, None]
         return flat.unflatten(1, self.shape)
 
 
@@ -566,6 +610,7 @@ GRU_FORECASTER = Exercise(
         Case("values", lambda: [(1, 2, 2, 1), _batch(1, 4, 1)], run=_forecasts),
         Case("values", lambda: [_SIZES, _batch()], run=_forecasts),
         Case("a drifting level", lambda: [_SIZES, _batch(), 50.0], run=_drifted),
+        Case("a window that stands still", lambda: [_SIZES, _batch()], run=_still),
         Case("nothing kept between calls", lambda: [_SIZES, _batch()], run=_twice),
         Case("shapes", lambda: [(2, 4, 6, 3), _batch(4, 9, 2)], run=_forecasts),
         Case("gradients", lambda: [_SIZES, _batch(2, 5)], run=_gradients),
@@ -573,13 +618,45 @@ GRU_FORECASTER = Exercise(
     mistakes=(
         Mistake(
             ForecasterWithoutTheLastValue,
-            "the head says a change, and the last value is not added back: return last + changes.",
+            "the head says a change, and the last value is not added back: return last + spread * changes.",
             NETWORK,
         ),
         Mistake(
             ForecasterOfTheLevel,
             "the GRU reads the values as they are, so a level that it never saw leads it astray: subtract the last "
             "value from the first column before reading.",
+            NETWORK,
+        ),
+        Mistake(
+            ForecasterWithoutTheSpread,
+            "the spread of the window is not used: divide the first column by it, and multiply the changes with it.",
+            NETWORK,
+        ),
+        Mistake(
+            ForecasterThatNeverScalesBack,
+            "the changes come out in units of the window's spread: multiply them with it before the last value is "
+            "added.",
+            NETWORK,
+        ),
+        Mistake(
+            ForecasterThatReadsUnscaled,
+            "the changes are multiplied with the spread, but what the GRU reads was not divided by it.",
+            NETWORK,
+        ),
+        Mistake(
+            ForecasterWithoutATenth,
+            "a window that stands still has the spread 0, and 0 / 0 is nan: add 0.1 to the spread.",
+            NETWORK,
+        ),
+        Mistake(
+            ForecasterWithOneSpreadForAll,
+            "one spread is taken over the whole batch, so a forecast depends on its neighbours: take that of each "
+            "window, std(dim=1, keepdim=True).",
+            NETWORK,
+        ),
+        Mistake(
+            ForecasterWithASampleSpread,
+            "the spread is divided by length − 1: it is meant with length, std(…, correction=0).",
             NETWORK,
         ),
         Mistake(
@@ -596,11 +673,6 @@ GRU_FORECASTER = Exercise(
         Mistake(
             ForecasterRelativeToTheMean,
             "everything is relative to the window's mean: take the last value, inputs[:, -1:, :1].",
-            NETWORK,
-        ),
-        Mistake(
-            ForecasterOfDifferences,
-            "the GRU reads differences from hour to hour: subtract the same last value from all rows of the window.",
             NETWORK,
         ),
         Mistake(
@@ -643,19 +715,15 @@ GRU_FORECASTER = Exercise(
             "a tanh holds the change within ±1: the head's output is the change as it is.",
             NETWORK,
         ),
-        Mistake(
-            ForecasterThatReadsTheValuesOnly,
-            "only the first column is read: the other columns, the clock, go into the GRU as they are.",
-            NETWORK,
-        ),
     ),
     hints=(
-        "What must the network never see, so that a level 20 °C away is nothing new to it? And what must it then add "
-        "at the end?",
-        "Subtract the last value from the first column, unroll the cell, put the last state through the head, reshape "
-        "to (n, horizon, levels), add the last value.",
-        "last = inputs[:, -1:, :1]; relative = torch.cat([inputs[..., :1] - last, inputs[..., 1:]], dim=-1); state = "
-        "unroll(self.cell, relative)[1]; return last + self.head(state).reshape(len(inputs), self.horizon, -1)",
+        "What must the network never see, so that a level 20 °C away, or swings half as large, are nothing new to it? "
+        "And what must it then do with what the head says?",
+        "Subtract the last value from the first column and divide by the window's spread; unroll the cell, put the "
+        "last state through the head, reshape to (n, horizon, levels); then multiply and add back.",
+        "values = inputs[..., :1] - last; spread = values.std(dim=1, keepdim=True, correction=0) + 0.1; window = "
+        "torch.cat([values / spread, inputs[..., 1:]], dim=-1); return last + spread * "
+        "self.head(unroll(self.cell, window)[1]).reshape(len(inputs), self.horizon, -1)",
     ),
     alternatives=(_ForecasterByTorch,),
 )

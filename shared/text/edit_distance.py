@@ -3,30 +3,24 @@
 from collections.abc import Sequence
 
 
-def edit_distance(a: Sequence, b: Sequence) -> int:
-    """The fewest characters to insert, delete or replace that turn a into b (Levenshtein distance).
-
-    edit_distance("chat", "chats") → 1   edit_distance("chat", "chien") → 3   edit_distance("", "mot") → 3
-
-    A table whose entry (i, j) is the distance of the first i characters of a to the first j of b, row by row; only one
-    row is kept. Each entry comes from its three neighbours. Source: Wagner & Fischer (1974).
-    """
-    row = list(range(len(b) + 1))  # from nothing to the first j of b: j insertions
-    for i, x in enumerate(a, start=1):
-        above, row = row, [i]  # from the first i of a to nothing: i deletions
-        for j, y in enumerate(b, start=1):
-            row.append(min(above[j] + 1, row[j - 1] + 1, above[j - 1] + (x != y)))
-    return row[-1]
-
-
 def character_error_rate(outputs: Sequence[str], references: Sequence[str]) -> float:
-    """All edits that the outputs need, divided by all characters of the references: 0 is perfect, above 1 is possible.
+    """The edits that the outputs need, divided by all characters of the references: 0 is perfect, above 1 is possible.
 
     outputs, references: n strings each
 
+    The edit distance is the fewest characters to insert, delete or replace that turn one text into the other (of "chat"
+    to "chien" 3). It comes from a table: entry (i, j) is the distance of the first i characters of the one to the first
+    j of the other, and has three neighbours; one row at a time is kept. Source: Wagner & Fischer (1974).
     Sums are divided, not rates averaged: a wrong character counts the same in a short sentence and in a long one.
     """
-    edits = sum(edit_distance(o, r) for o, r in zip(outputs, references, strict=True))
+    edits = 0
+    for output, reference in zip(outputs, references, strict=True):
+        row = list(range(len(reference) + 1))  # from nothing to the first j: j insertions
+        for i, x in enumerate(output, start=1):
+            above, row = row, [i]  # from the first i to nothing: i deletions
+            for j, y in enumerate(reference, start=1):
+                row.append(min(above[j] + 1, row[j - 1] + 1, above[j - 1] + (x != y)))
+        edits += row[-1]
     return edits / sum(len(reference) for reference in references)
 
 

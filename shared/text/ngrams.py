@@ -57,6 +57,11 @@ class NGramModel:
             levels.append(_count(grams, counts, vocabulary_size))
         self._levels = levels[::-1]  # order 1 first
 
+    @property
+    def size(self) -> int:
+        """How many different grams it has counted, of all orders: the numbers that it must keep."""
+        return sum(len(level.grams) for level in self._levels)
+
     def log_probabilities(self, ids: np.ndarray) -> np.ndarray:
         """log P of each token of a text given those before it, in nats: (n,) → (n,).
 

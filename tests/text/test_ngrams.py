@@ -101,6 +101,10 @@ def test_text_shorter_than_the_order():
     assert len(model.log_probabilities(np.array([], dtype=int))) == 0
 
 
+def test_size_is_the_number_of_different_grams():
+    assert NGramModel(np.array([0, 1, 0, 1, 0, 2]), 3, 2).size == 3 + 3  # 01 10 02, and 0 1 2
+
+
 def test_is_fast_enough_for_megabytes():
     import time
 

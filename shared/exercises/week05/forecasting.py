@@ -1375,3 +1375,10 @@ WALK_FORWARD = Exercise(
     ),
     alternatives=(_walk_origin_by_origin,),
 )
+
+
+# In the order of the notebook.
+EXERCISES = (
+    *(WINDOWS, SEASONAL_NAIVE, GRU_FORECASTER),
+    *(PINBALL_LOSS, CONFORMAL_MARGIN, WALK_FORWARD),
+)

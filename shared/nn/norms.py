@@ -1,6 +1,7 @@
 """Norms keep the numbers that flow through a deep network at one size. Met in week 7.
 
-Shapes: the last axis, of d numbers, is what is normalized; "..." are any dimensions before it.
+Shapes: the last axis, of d numbers, is what is normalized; "..." are any dimensions before it. In half precision
+squares overflow at 256 and lose most of their digits, so they are taken in float32.
 """
 
 import torch
@@ -23,7 +24,7 @@ class LayerNorm(nn.Module):
         self.bias = nn.Parameter(torch.zeros(d))
 
     def forward(self, x: Tensor) -> Tensor:
-        wide = _at_least_float32(x)
+        wide = x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
         centred = wide - wide.mean(dim=-1, keepdim=True)
         variance = centred.square().mean(dim=-1, keepdim=True)
         return (centred / torch.sqrt(variance + self.eps)).to(x.dtype) * self.weight + self.bias
@@ -42,11 +43,6 @@ class RMSNorm(nn.Module):
         self.weight = nn.Parameter(torch.ones(d))
 
     def forward(self, x: Tensor) -> Tensor:
-        wide = _at_least_float32(x)
+        wide = x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
         scale = torch.rsqrt(wide.square().mean(dim=-1, keepdim=True) + self.eps)
         return (wide * scale).to(x.dtype) * self.weight
-
-
-def _at_least_float32(x: Tensor) -> Tensor:
-    """Squares of half-precision numbers overflow at 256 and lose most of their digits: half becomes float32."""
-    return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x

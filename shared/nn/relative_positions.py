@@ -29,18 +29,17 @@ def relative_buckets(
             f"n_buckets is {n_buckets} and furthest {furthest}; n_buckets must be even and at least 4, and furthest "
             "more than half of it."
         )
-    if not causal:
-        half = n_buckets // 2
-        ahead = (distance < 0).long() * half
-        return ahead + _one_sided(distance.abs(), half, furthest)
-    return _one_sided(distance.clamp(min=0), n_buckets, furthest)
 
+    def one_sided(distance: Tensor, n_buckets: int) -> Tensor:
+        exact = n_buckets // 2  # so many distances have a bucket of their own
+        steps = torch.log(distance.clamp(min=1).float() / exact) / math.log(furthest / exact)
+        shared = exact + (steps * (n_buckets - exact)).long()
+        return torch.where(distance < exact, distance, shared.clamp(max=n_buckets - 1))
 
-def _one_sided(distance: Tensor, n_buckets: int, furthest: int) -> Tensor:
-    exact = n_buckets // 2  # so many distances have a bucket of their own
-    steps = torch.log(distance.clamp(min=1).float() / exact) / math.log(furthest / exact)
-    shared = exact + (steps * (n_buckets - exact)).long()
-    return torch.where(distance < exact, distance, shared.clamp(max=n_buckets - 1))
+    if causal:
+        return one_sided(distance.clamp(min=0), n_buckets)
+    half = n_buckets // 2
+    return (distance < 0).long() * half + one_sided(distance.abs(), half)
 
 
 def interpolated(length: int, trained_length: int) -> Tensor:

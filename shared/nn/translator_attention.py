@@ -74,22 +74,20 @@ def word_alignment(weights: Tensor, target: str, source: str) -> Tensor:
         raise ValueError(
             f"weights have the shape {tuple(weights.shape)}; the texts have {len(target)} and {len(source)} characters."
         )
-    of_target, of_source = _membership(target, weights), _membership(source, weights)
+
+    def membership(
+        text: str,
+    ) -> Tensor:  # (words, characters): 1 where a character belongs to a word
+        number, places = -1, []
+        for before, character in zip(" " + text, text):
+            number += before == " " and character != " "
+            places.append(number if character != " " else -1)
+        table = torch.tensor(places) == torch.arange(number + 1)[:, None]
+        return table.to(weights)
+
+    of_target, of_source = membership(target), membership(source)
     summed = weights @ of_source.T  # (characters of the target, source words)
     return of_target @ summed / of_target.sum(dim=1, keepdim=True)
-
-
-def _membership(text: str, like: Tensor) -> Tensor:
-    """(words, characters): 1 where a character belongs to a word."""
-    number, places = -1, []
-    for before, character in zip(" " + text, text):
-        number += before == " " and character != " "
-        places.append(number if character != " " else -1)
-    table = (
-        torch.tensor(places, device=like.device)
-        == torch.arange(number + 1, device=like.device)[:, None]
-    )
-    return table.to(like.dtype)
 
 
 def length_quarters(lengths: Tensor) -> list[Tensor]:

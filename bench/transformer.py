@@ -1,4 +1,4 @@
-"""Forward and backward of our Transformer stack with the fused kernel, beside the same stack of torch.nn layers.
+"""Forward and backward of our Transformer stack with fused kernels, beside the same stack of torch.nn layers.
 
     python bench/transformer.py [--d-model 256] [--layers 4] [--length 128] [--batch 16] [--rounds 9]
 
@@ -12,6 +12,7 @@ import time
 import torch
 from torch import nn
 
+from shared.nn import fused
 from shared.nn.attention import causal_mask, fused_attention, scaled_dot_product_attention
 from shared.nn.feed_forward import gelu
 from shared.nn.transformer import Stack, encoder
@@ -59,14 +60,15 @@ def main() -> int:
     device = "cuda" if torch.cuda.is_available() else "cpu"
     torch.manual_seed(0)
     sizes = (chosen.layers, chosen.d_model, chosen.heads)
-    fused = encoder(*sizes, activation=gelu, attention=fused_attention).to(device)
+    kernels = {"activation": fused.gelu, "norm": fused.LayerNorm}
+    quick = encoder(*sizes, attention=fused_attention, **kernels).to(device)
     plain = encoder(*sizes, activation=gelu, attention=scaled_dot_product_attention).to(device)
-    plain.load_state_dict(fused.state_dict())
-    theirs = theirs_like(fused, chosen.d_model, chosen.heads).to(device)
+    plain.load_state_dict(quick.state_dict())
+    theirs = theirs_like(quick, chosen.d_model, chosen.heads).to(device)
     allowed = causal_mask(chosen.length).to(device)
     x = torch.randn(chosen.batch, chosen.length, chosen.d_model, device=device)
     forward = {
-        "ours, fused": lambda: fused(x, mask=allowed),
+        "ours, fused": lambda: quick(x, mask=allowed),
         "ours, plain": lambda: plain(x, mask=allowed),
         "torch.nn": lambda: theirs(x, mask=~allowed),
     }

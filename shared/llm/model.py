@@ -9,12 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from shared.llm.config import ModelConfig
-from shared.nn.attention import causal_mask, scaled_dot_product_attention
+from shared.nn import fused
+from shared.nn.attention import causal_mask, fused_attention, scaled_dot_product_attention
 from shared.nn.feed_forward import FeedForward, GatedFeedForward, gelu, gelu_tanh, silu
 from shared.nn.grouped_attention import Cache, GroupedQueryAttention
 from shared.nn.mlp import relu
@@ -28,7 +31,8 @@ from shared.training.regularization import dropout
 class Parts:
     """The pieces that a model is made of: each may be the learner's own, or a faster one that gives the same numbers.
 
-    attention: `scaled_dot_product_attention`, or `fused_attention` where speed counts
+    attention:    `scaled_dot_product_attention`, or `fused_attention` where speed counts
+    masks_future: whether `attention`, where it is given no mask, masks the future by itself; then no mask is made
     """
 
     attention: Callable[..., Tensor] = scaled_dot_product_attention
@@ -44,23 +48,44 @@ class Parts:
     gelu: Callable[[Tensor], Tensor] = gelu
     gelu_tanh: Callable[[Tensor], Tensor] = gelu_tanh
     silu: Callable[[Tensor], Tensor] = silu
+    masks_future: bool = False
+
+    @classmethod
+    def fused(cls, **others: Any) -> Parts:
+        """torch's kernels in the place of ours: the same numbers to rounding, in less time and memory."""
+        quick = {
+            "attention": fused.attention,
+            "masks_future": True,
+            "layer_norm": fused.LayerNorm,
+            "rms_norm": fused.RMSNorm,
+            "relu": fused.relu,
+            "gelu": fused.gelu,
+            "gelu_tanh": fused.gelu_tanh,
+            "silu": fused.silu,
+        }
+        return cls(**{**quick, **others})
 
 
 class LanguageModel(nn.Module):
     """Tokens in, logits for a token at each place out: of the next one where `config.causal`, else of this one.
 
-    forward(tokens, real=None, token_types=None, caches=None): (n, length) of integers → (n, length, vocab_size)
+    forward(tokens, …): (n, length) of integers → (n, length, vocab_size)
     real:        (n, length), True at real tokens, where a batch is padded on the right; None: all are
     token_types: (n, length), the kind of segment of each token, for BERT; None: 0
+    documents:   (n, length), a number for each token's document: a token sees only its own. None: all is one document
     caches:      one `Cache` for each block, which hold what was read before; then `tokens` is only what comes next,
                  and `start` its first position
+    positions:   (length,) or (n, length), where a token stands; None: start, start + 1, …
+    mask:        (…, length, keys), where each token may look, in place of the mask that the model would make
+    recompute:   an attribute: while training, keep only what goes into each block and compute the rest again in the
+                 backward pass; a third more time, far less memory (Chen et al. 2016, 1604.06174)
 
     Raises ValueError for a text longer than `max_length` where positions are learned.
     """
 
     def __init__(self, config: ModelConfig, parts: Parts | None = None) -> None:
         super().__init__()
-        self.config, self.parts = config, parts or Parts()
+        self.config, self.parts, self.recompute = config, parts or Parts(), False
         norm = self._norm()
         d = config.d_model
         self.embedding = nn.Embedding(config.vocab_size, d)
@@ -78,31 +103,32 @@ class LanguageModel(nn.Module):
             self.head.weight = self.embedding.weight
         self.start_weights()
 
-    def forward(
-        self,
-        tokens: Tensor,
-        real: Tensor | None = None,
-        token_types: Tensor | None = None,
-        caches: Sequence[Cache] | None = None,
-        start: int = 0,
-    ) -> Tensor:
-        return self.logits(self.hidden(tokens, real, token_types, caches, start))
+    def forward(self, tokens: Tensor, real: Tensor | None = None, **more: Any) -> Tensor:
+        return self.logits(self.hidden(tokens, real, **more))
 
     def hidden(
         self,
         tokens: Tensor,
         real: Tensor | None = None,
         token_types: Tensor | None = None,
+        documents: Tensor | None = None,
         caches: Sequence[Cache] | None = None,
         start: int = 0,
+        positions: Tensor | None = None,
+        mask: Tensor | None = None,
     ) -> Tensor:
-        """The stream after the last block: (n, length) → (n, length, d_model)."""
-        positions = torch.arange(start, start + tokens.shape[1], device=tokens.device)
+        """The stream after the last block: (n, length) → (n, length, d_model). The arguments are those of `forward`."""
+        if positions is None:
+            positions = torch.arange(start, start + tokens.shape[1], device=tokens.device)
         x = self._embed(tokens, positions, token_types)
-        mask = self._mask(tokens, real, start)
+        if mask is None:
+            mask = self._mask(tokens, real, documents, start)
         for i, block in enumerate(self.stack.blocks):
             more = {} if caches is None else {"cache": caches[i]}
-            x = block(x, mask=mask, positions=positions, **more)
+            if self.recompute and self.training:
+                x = checkpoint(block, x, mask=mask, positions=positions, use_reentrant=False)
+            else:
+                x = block(x, mask=mask, positions=positions, **more)
         return x if self.stack.norm is None else self.stack.norm(x)
 
     def logits(self, hidden: Tensor) -> Tensor:
@@ -124,9 +150,9 @@ class LanguageModel(nn.Module):
     def _embed(self, tokens: Tensor, positions: Tensor, token_types: Tensor | None) -> Tensor:
         x = self.embedding(tokens)
         if self.positions is not None:
-            if int(positions[-1]) >= self.config.max_length:
+            if int(positions.max()) >= self.config.max_length:
                 raise ValueError(
-                    f"tokens reach position {int(positions[-1])}; the model knows {self.config.max_length} positions."
+                    f"tokens reach position {int(positions.max())}; the model knows {self.config.max_length} positions."
                 )
             x = x + self.positions(positions)
         if self.token_types is not None:
@@ -137,14 +163,19 @@ class LanguageModel(nn.Module):
             x = self.embedding_norm(x)
         return dropout(x, self.config.dropout, self.training)
 
-    def _mask(self, tokens: Tensor, real: Tensor | None, start: int) -> Tensor | None:
-        """Where each token may look: (length, start + length), or (n, length, …) where the batch is padded."""
-        mask = None
-        if self.config.causal and tokens.shape[1] > 1:
-            length = tokens.shape[1]
+    def _mask(
+        self, tokens: Tensor, real: Tensor | None, documents: Tensor | None, start: int
+    ) -> Tensor | None:
+        """Where each token may look: (length, start + length), or (n, length, …) where it differs from text to text."""
+        length, mask = tokens.shape[1], None
+        unmasked = self.parts.masks_future and real is None and documents is None
+        if self.config.causal and length > 1 and not unmasked:
             mask = self.parts.causal_mask(length, start + length).to(tokens.device)
         if real is not None:
             mask = real[:, None, :] if mask is None else mask & real[:, None, :]
+        if documents is not None:
+            same = documents[:, :, None] == documents[:, None, :]
+            mask = same if mask is None else mask & same
         return mask
 
     def _block(self, norm: Callable[[int], nn.Module]) -> nn.Module:
@@ -161,13 +192,19 @@ class LanguageModel(nn.Module):
             output_bias=config.output_bias,
             turn=turn,
             norm=norm if config.qk_norm else None,
-            attention=parts.attention,
+            attention=self._attention(),
         )
         thinks = parts.gated_feed_forward if config.gated else parts.feed_forward
         thinks = thinks(
             config.d_model, config.hidden_width, self._activation(), config.feed_forward_bias
         )
         return parts.block(config.d_model, attention, thinks, norm, config.pre_norm, config.dropout)
+
+    def _attention(self) -> Callable[..., Tensor]:
+        """A model that sees both sides must not be masked by a kernel that masks the future by itself."""
+        if self.parts.masks_future and not self.config.causal:
+            return fused_attention
+        return self.parts.attention
 
     def _norm(self) -> Callable[[int], nn.Module]:
         make = self.parts.layer_norm if self.config.norm == "layer" else self.parts.rms_norm

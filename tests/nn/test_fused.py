@@ -1,0 +1,81 @@
+"""torch's kernels give what our own pieces give, forward and backward, and whole models agree."""
+
+import pytest
+import torch
+
+from shared.llm.config import bert, gpt2, qwen3
+from shared.llm.model import LanguageModel, Parts
+from shared.nn import attention, feed_forward, fused, mlp, norms
+
+SMALL = {"vocab_size": 40, "max_length": 24, "d_model": 32, "n_layers": 2, "n_heads": 4}
+CONFIGS = {
+    "gpt2": gpt2(**SMALL),
+    "bert": bert(**SMALL),
+    "qwen3": qwen3(**SMALL, n_kv_heads=2, d_head=8, d_hidden=48),
+}
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        (mlp.relu, fused.relu),
+        (feed_forward.gelu, fused.gelu),
+        (feed_forward.gelu_tanh, fused.gelu_tanh),
+        (feed_forward.silu, fused.silu),
+        (norms.LayerNorm(16), fused.LayerNorm(16)),
+        (norms.RMSNorm(16), fused.RMSNorm(16)),
+    ],
+)
+def test_the_same_numbers_and_gradients(ours, theirs):
+    x = torch.randn(5, 7, 16, dtype=torch.float64)
+    x = x.float().requires_grad_()
+    twin = x.detach().clone().requires_grad_()
+    ours(x).square().sum().backward()
+    theirs(twin).square().sum().backward()
+    torch.testing.assert_close(theirs(twin), ours(x), atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(twin.grad, x.grad, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize(("q_len", "k_len"), [(6, 6), (1, 6), (3, 6)])
+def test_the_future_is_masked_without_being_told(q_len, k_len):
+    query = torch.randn(2, 3, q_len, 8)
+    key, value = torch.randn(2, 3, k_len, 8), torch.randn(2, 3, k_len, 8)
+    expected = attention.scaled_dot_product_attention(
+        query, key, value, attention.causal_mask(q_len, k_len)
+    )
+    torch.testing.assert_close(fused.attention(query, key, value), expected, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("kind", CONFIGS)
+@pytest.mark.parametrize("how", ["plain", "padded", "documents", "recompute"])
+def test_models_of_either_agree(kind, how):
+    config = CONFIGS[kind]
+    ours, quick = LanguageModel(config), LanguageModel(config, Parts.fused())
+    quick.load_state_dict(ours.state_dict())
+    tokens = torch.randint(0, 40, (3, 20))
+    more = {}
+    if how == "padded":
+        more["real"] = torch.arange(20) < torch.tensor([[20], [13], [1]])
+    elif how == "documents":
+        more["documents"] = (torch.arange(20) > torch.tensor([[4], [11], [19]])).long()
+    elif how == "recompute":
+        quick.recompute = True
+    a, b = ours(tokens, **more), quick(tokens, **more)
+    if how == "padded":
+        a, b = a[more["real"]], b[more["real"]]
+    torch.testing.assert_close(b, a, atol=1e-5, rtol=1e-5)
+    a.square().mean().backward()
+    b.square().mean().backward()
+    for (name, p), q in zip(ours.named_parameters(), quick.parameters()):
+        if p.grad is not None:
+            torch.testing.assert_close(q.grad, p.grad, atol=1e-5, rtol=1e-4, msg=name)
+
+
+def test_a_document_is_read_as_if_it_stood_alone():
+    model = LanguageModel(CONFIGS["qwen3"], Parts.fused())
+    first, second = torch.randint(0, 40, (1, 7)), torch.randint(0, 40, (1, 9))
+    documents = torch.tensor([[0] * 7 + [1] * 9])
+    together = model(torch.cat([first, second], dim=1), documents=documents)
+    # Rotary positions count only distances, so where the second one starts makes no difference.
+    torch.testing.assert_close(together[:, 7:], model(second), atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(together[:, :7], model(first), atol=1e-5, rtol=1e-5)

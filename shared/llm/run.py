@@ -9,6 +9,7 @@ A record is written last and at once, so that it is there only if all that it sp
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -32,10 +33,30 @@ def atomic_write(path: Path, content: bytes | str) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(beside, path)
-    except BaseException:
+    except BaseException as error:
         Path(beside).unlink(missing_ok=True)
+        if is_full(error):
+            raise disk_full(path, error) from error
         raise
     sync_folder(path.parent)
+
+
+def is_full(error: BaseException) -> bool:
+    """Whether a disk or a quota is full."""
+    return isinstance(error, OSError) and error.errno in (
+        errno.ENOSPC,
+        getattr(errno, "EDQUOT", errno.ENOSPC),
+    )
+
+
+def disk_full(path: Path, error: OSError) -> OSError:
+    """The same error, saying what to do."""
+    return OSError(
+        error.errno,
+        "The disk is full, and nothing was left half written. Free some space and run this stage again: "
+        "it goes on with what is whole",
+        str(path),
+    )
 
 
 def sync_folder(folder: Path) -> None:

@@ -199,6 +199,7 @@ def _property(exercise: Exercise, failure: _Failure) -> str:
     return (
         _relation(what, found)
         or failure.case.says
+        or _last_digits(what, found)
         or f"{what} differs from what is expected ({failure.case.proves})."
     )
 
@@ -225,18 +226,37 @@ def _raised_sentence(raised: Raised) -> str:
     return f"it raises {raised}."
 
 
-def _relation(what: str, found: Difference) -> str:
-    """A simple relation between wrong and right numbers, where there is one."""
+def _numbers(found: Difference) -> tuple[torch.Tensor, torch.Tensor] | None:
+    """Wrong and right numbers, (n,) or more, in float64; None where they are no floating-point numbers."""
     mine, theirs = found.mine, found.theirs
     if isinstance(theirs, (int, float)):
         mine, theirs = torch.tensor([float(mine)]), torch.tensor([float(theirs)])
     if not isinstance(theirs, torch.Tensor) or not theirs.is_floating_point():
+        return None
+    return mine.detach().double(), theirs.detach().double()
+
+
+def _close(a: torch.Tensor, b: torch.Tensor) -> bool:
+    return a.shape == b.shape and torch.allclose(a, b, rtol=1e-4, atol=1e-7)
+
+
+def _last_digits(what: str, found: Difference) -> str:
+    """The sentence for numbers that are right but for their last digits."""
+    numbers = _numbers(found)
+    if numbers is None or not _close(*numbers):
         return ""
-    mine, theirs = mine.detach().double(), theirs.detach().double()
+    return (
+        f"{what} is nearly right and differs in the last digits: is a small constant (an ε) missing or in "
+        "another place, or is a number made in float32 on the way, where the input has float64?"
+    )
 
-    def close(a: torch.Tensor, b: torch.Tensor) -> bool:
-        return a.shape == b.shape and torch.allclose(a, b, rtol=1e-4, atol=1e-7)
 
+def _relation(what: str, found: Difference) -> str:
+    """A simple relation between wrong and right numbers, where there is one."""
+    numbers = _numbers(found)
+    if numbers is None or _close(*numbers):
+        return ""
+    mine, theirs, close = *numbers, _close
     if close(mine, -theirs):
         return f"{what} has the wrong sign."
     if theirs.numel() < 2:  # any number is some factor times another

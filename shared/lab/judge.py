@@ -105,7 +105,7 @@ def _run(node: ast.stmt, text: str, scope: dict[str, Any]) -> None:
 
 
 def _names_of_the_course(cells: list[str]) -> dict[str, Any]:
-    """What exercises may use from other cells: imports, helper functions and classes, constants."""
+    """What exercises may use from other cells: imports, helper functions and classes, constants, parts."""
     scope: dict[str, Any] = {"__name__": "__main__"}
     for text in cells:
         try:
@@ -114,8 +114,10 @@ def _names_of_the_course(cells: list[str]) -> dict[str, Any]:
             continue
         kinds = _IMPORTS if exercises_in(text) else (*_IMPORTS, *_DEFINITIONS)
         for node in nodes:
-            constant = isinstance(node, _ASSIGNMENTS) and _is_literal(node.value)
-            if isinstance(node, kinds) or (constant and not exercises_in(text)):
+            usable = isinstance(node, _ASSIGNMENTS) and (
+                _is_literal(node.value) or _is_part(node.value)
+            )
+            if isinstance(node, kinds) or (usable and not exercises_in(text)):
                 # One that fails here is missed only by the exercise that uses it.
                 run_limited(lambda node=node, text=text: _run(node, text, scope), 20.0)
     return scope
@@ -126,6 +128,18 @@ def _is_literal(value: ast.expr | None) -> bool:
         return value is not None and ast.literal_eval(value) is not ...
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
         return False
+
+
+def _is_part(value: ast.expr | None) -> bool:
+    """Whether a value is part("…"), a piece of an earlier exercise, or several of them."""
+    if isinstance(value, (ast.Tuple, ast.List)):
+        return all(map(_is_part, value.elts))
+    return (
+        isinstance(value, ast.Call)
+        and isinstance(value.func, ast.Name)
+        and value.func.id == "part"
+        and all(map(_is_literal, value.args))
+    )
 
 
 def _close_network() -> None:

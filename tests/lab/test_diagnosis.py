@@ -41,6 +41,8 @@ NUMBER = Case("values", lambda: [3.0])
         (lambda x: -2 * x, NUMBER, "the output has the wrong sign."),
         (lambda x: 3 * x, VECTOR, "the output is 1.5 times what it should be, everywhere: a constant factor is off."),
         (lambda x: 3 * x, NUMBER, "the output differs from what is expected (values)."),
+        (lambda x: 2 * x * (1 + 3e-5), VECTOR, "the output is nearly right and differs in the last digits: "),
+        (lambda x: 2 * x * (1 + 3e-5), NUMBER, "the output is nearly right and differs in the last digits: "),
         (lambda x: 2 * x + 1, VECTOR, "the output is off by the same 1 everywhere."),
         (lambda x: 2 * x.T, MATRIX, "the output is transposed: rows and columns are swapped."),
         (lambda x: 2 * x.flip(0), VECTOR, "the output comes out in reversed order."),

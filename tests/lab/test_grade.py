@@ -66,6 +66,16 @@ def test_the_usual_outcomes(tmp_path: Path) -> None:
     assert {one.notebook for one in grades} == {"a.ipynb"}
 
 
+def test_parts_of_earlier_weeks_may_be_used(tmp_path: Path) -> None:
+    path = a_notebook(
+        tmp_path / "a.ipynb",
+        'from shared.lab import part\n\nsquash, straight = part("mlp.tanh"), part("mlp.relu")\n'
+        'print("the cell itself does not run")\n1 / 0',
+        HEAD + "    y = (squash(x / 2) + 1) / 2\n    return y * (1 - y) if derivative else y\n",
+    )
+    assert outcomes(grade(path)) == {"mlp.sigmoid": "passed"}
+
+
 def test_code_that_will_not_behave(tmp_path: Path) -> None:
     claim = json.dumps({"exercise": "mlp.sigmoid", "outcome": "passed", "why": ""})
     path = a_notebook(

@@ -185,7 +185,8 @@ def _property(exercise: Exercise, failure: _Failure) -> str:
     if found.kind == "type":
         return f"{what} is a {type(found.mine).__name__}, and a {type(found.theirs).__name__} is expected."
     if found.kind == "length":
-        return f"{what} holds {brief(found.mine)}, and {brief(found.theirs)} is expected."
+        holds = "hold" if what.endswith("s") else "holds"
+        return f"{what} {holds} {brief(found.mine)}, and {brief(found.theirs)} is expected."
     if found.kind == "shape":
         return f"{what} has the shape {tuple(found.mine.shape)}, and {tuple(found.theirs.shape)} is expected."
     if found.kind == "dtype":
@@ -196,6 +197,8 @@ def _property(exercise: Exercise, failure: _Failure) -> str:
         return f"{what} is stored as {found.mine}, and {found.theirs} is expected."
     if found.kind == "not finite":
         return failure.case.says or f"{what} holds nan or inf where it must be a finite number."
+    if isinstance(found.theirs, bool):
+        return f"{what}: {found.mine}, and {found.theirs} is expected ({failure.case.proves})."
     return (
         _relation(what, found)
         or failure.case.says

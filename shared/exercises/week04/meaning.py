@@ -542,6 +542,10 @@ def nearest_with_the_query_not_scaled(query, table, count):
     return _best(F.normalize(table, dim=-1) @ query, count)
 
 
+def nearest_divided_by_the_rows_only(query, table, count):
+    return _best(table @ query / table.norm(dim=-1), count)
+
+
 def nearest_with_columns_scaled(query, table, count):
     return _best(F.normalize(table, dim=0) @ F.normalize(query, dim=-1), count)
 
@@ -655,6 +659,12 @@ EMBEDDINGS_NEAREST = Exercise(
         Mistake(
             nearest_with_the_query_not_scaled,
             "the query keeps its length: the order is right, and the values are no cosines.",
+            NEAREST,
+        ),
+        Mistake(
+            nearest_divided_by_the_rows_only,
+            "the products are divided by the rows' lengths and not by the query's, and a row of zeros gives nan: use "
+            "F.normalize for both.",
             NEAREST,
         ),
         Mistake(

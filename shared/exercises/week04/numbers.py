@@ -315,6 +315,11 @@ def tf_idf_with_the_one_inside(counts):
     return _rows_to_length_one(counts * torch.log((1 + len(counts)) / (1 + df) + 1))
 
 
+def tf_idf_with_the_one_beside_the_fraction(counts):
+    df = (counts > 0).sum(0).to(counts.dtype)
+    return _rows_to_length_one(counts * (torch.log(1 + len(counts) / (1 + df)) + 1))
+
+
 def tf_idf_in_bits(counts):
     df = (counts > 0).sum(0).to(counts.dtype)
     return _rows_to_length_one(counts * (torch.log2((1 + len(counts)) / (1 + df)) + 1))
@@ -449,6 +454,12 @@ TF_IDF = Exercise(
         Mistake(
             tf_idf_with_the_one_inside,
             "the last 1 is inside the logarithm; it comes after it: ln(…) + 1.",
+            WEIGHTS,
+        ),
+        Mistake(
+            tf_idf_with_the_one_beside_the_fraction,
+            "the 1 stands beside the fraction: 1 + n / (1 + df) divides first. Put brackets around the numerator, "
+            "(1 + n) / (1 + df).",
             WEIGHTS,
         ),
         Mistake(

@@ -207,6 +207,14 @@ class RNNCellThatStartsAtZero(_Cell):
                 parameter.zero_()
 
 
+class RNNCellWithBiasesAtZero(_Cell):
+    def __init__(self, d_in, d):
+        super().__init__(d_in, d)
+        with torch.no_grad():
+            self.bias_ih.zero_()
+            self.bias_hh.zero_()
+
+
 class RNNCellWithoutParameters(_Cell):
     def __init__(self, d_in, d):
         super().__init__(d_in, d)
@@ -356,6 +364,11 @@ RNN_CELL = Exercise(
         Mistake(
             RNNCellThatStartsAtZero,
             "the weights start at zero, so all neurons are alike and stay so: draw them uniformly from ±1/√d.",
+            STEP,
+        ),
+        Mistake(
+            RNNCellWithBiasesAtZero,
+            "the biases start at zero; here all four start uniform in ±1/√d, as in torch.nn.RNN.",
             STEP,
         ),
         Mistake(
@@ -526,6 +539,15 @@ def unroll_for_one_tensor_only(cell, inputs, state=None):
     return torch.stack(outputs, dim=1), state
 
 
+def unroll_that_hands_on_the_first_part_only(cell, inputs, state=None):
+    outputs = []
+    for x in inputs.unbind(dim=1):
+        state = cell(x, state)
+        state = state[0] if isinstance(state, tuple) else state
+        outputs.append(state)
+    return torch.stack(outputs, dim=1), state
+
+
 def unroll_that_loses_a_part_of_the_state(cell, inputs, state=None):
     outputs, _ = recurrent.unroll(cell, inputs, state)
     return outputs, outputs[:, -1]
@@ -649,6 +671,12 @@ UNROLL = Exercise(
         Mistake(
             unroll_for_one_tensor_only,
             "a state may be a tuple of tensors, which cannot be stacked: the output is then its first part, state[0].",
+            ALONG,
+        ),
+        Mistake(
+            unroll_that_hands_on_the_first_part_only,
+            "of a state of two tensors only the first goes on to the next moment: keep `state` as it is, and put "
+            "state[0] into the outputs.",
             ALONG,
         ),
         Mistake(

@@ -136,6 +136,15 @@ def bptt_that_skips_a_question(network, ids, length):
         state = recurrent_lm.detach(state)
 
 
+def bptt_that_skips_a_question_and_asks_none(network, ids, length):
+    state = None
+    for start in range(0, ids.shape[1], length):
+        piece = ids[:, start : start + length]
+        loss, state = _loss(network, piece[:, :-1], piece[:, 1:], state)
+        yield loss
+        state = recurrent_lm.detach(state)
+
+
 def bptt_without_the_short_piece(network, ids, length):
     state = None
     for start in range(0, ids.shape[1] - length, length):
@@ -287,6 +296,12 @@ TRUNCATED_BPTT = Exercise(
             bptt_that_skips_a_question,
             "a piece of `length` tokens holds one question fewer, and the one between two pieces is never asked: take "
             "length + 1 tokens.",
+            CUT,
+        ),
+        Mistake(
+            bptt_that_skips_a_question_and_asks_none,
+            "the question between two pieces is never asked, and a last piece of one token asks none (nan): take "
+            "length + 1 tokens, and let the starts end at ids.shape[1] - 1.",
             CUT,
         ),
         Mistake(

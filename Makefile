@@ -1,5 +1,6 @@
 # lab        JupyterLab on the course        make lab ARGS="--no-browser --port 8890"
 # test       every test and every notebook   (test-fast: in under three minutes, without the notebooks)
+# llm        a language model from articles, in minutes   make llm ARGS="--source encyclopedia --dry-run"
 # notebooks  runs all notebooks and writes them back, ready to commit
 # lint, constraints, clean
 
@@ -14,10 +15,13 @@ endif
 PY := $(BIN)/python
 PIP := $(PY) -m pip --disable-pip-version-check
 
-.PHONY: lab test test-fast notebooks lint constraints clean
+.PHONY: lab llm test test-fast notebooks lint constraints clean
 
 lab: $(VENV)/.ready
 	$(BIN)/bumblebee lab $(ARGS)
+
+llm: $(VENV)/.ready
+	$(BIN)/bumblebee llm $(ARGS)
 
 test: $(VENV)/.ready-for-tests
 	$(PY) -m pytest -n $(JOBS) $(ARGS)

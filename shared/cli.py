@@ -10,6 +10,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from shared import cli_llm
+
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help=__doc__, rich_markup_mode="markdown"
 )
@@ -19,6 +21,7 @@ work = typer.Typer(
 data = typer.Typer(help="The data sets: what there is, and bringing it here.")
 app.add_typer(work, name="work")
 app.add_typer(data, name="data")
+app.command()(cli_llm.llm)
 console = Console()
 
 
@@ -221,3 +224,7 @@ def main() -> None:
 def _complain(error: Exception) -> None:
     # Escaped: in `[/tmp/a]` rich would see a tag that closes nothing, and fail.
     Console(stderr=True).print(f"[red]{escape(str(error))}[/]", soft_wrap=True)
+
+
+if __name__ == "__main__":  # for torchrun, which starts a module
+    main()

@@ -17,7 +17,8 @@ FLOORS = {
     "llm": 2,
     "exercises": 3,
     "lab": 4,
-    "cli": 5,
+    "cli_llm": 5,
+    "cli": 6,
 }
 GROUND = {package for package, floor in FLOORS.items() if floor == 0}
 # tqdm and safetensors: the training loop's progress bar and its checkpoints.

@@ -21,8 +21,8 @@ FLOORS = {
     "cli": 6,
 }
 GROUND = {package for package, floor in FLOORS.items() if floor == 0}
-# tqdm and safetensors: the training loop's progress bar and its checkpoints.
-OF_THE_GROUND = {"torch", "numpy", "tqdm", "safetensors"} | set(sys.stdlib_module_names)
+# tqdm and safetensors: the training loop's progress bar and its checkpoints. regex: patterns that know every letter.
+OF_THE_GROUND = {"torch", "numpy", "tqdm", "safetensors", "regex"} | set(sys.stdlib_module_names)
 
 
 def name_of(path: Path) -> str:

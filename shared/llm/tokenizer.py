@@ -20,6 +20,8 @@ from typing import Any, Protocol
 import tokenizers as library
 from tokenizers import decoders, models, normalizers, pre_tokenizers, processors, trainers
 
+from shared.text.pretokenize import sound
+
 # Ids 0 to 3: the end of a document, the two marks around a turn of a chat, and padding.
 SPECIAL_TOKENS = ("<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|pad|>")
 BERT_SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
@@ -69,11 +71,11 @@ class LibraryTokenizer:
 
     def encode(self, text: str, special: bool = True) -> list[int]:
         """The ids of a text."""
-        return self._which(special).encode(_sound(text), add_special_tokens=False).ids
+        return self._which(special).encode(sound(text), add_special_tokens=False).ids
 
     def encode_batch(self, texts: Sequence[str], special: bool = True) -> list[list[int]]:
         """The ids of each text, on all cores."""
-        sound = [_sound(text) for text in texts]
+        sound = [sound(text) for text in texts]
         encodings = self._which(special).encode_batch_fast(sound, add_special_tokens=False)
         return [encoding.ids for encoding in encodings]
 
@@ -233,20 +235,11 @@ def _measured(texts: Iterable[str], seen: dict[str, int]) -> Iterator[str]:
     for text in texts:
         seen["texts"] += 1
         seen["characters"] += len(text)
-        text, start = _sound(text), 0
+        text, start = sound(text), 0
         for run in _ENDLESS.finditer(text):
             yield text[start : run.end()]
             start = run.end()
         yield text[start:]
-
-
-def _sound(text: str) -> str:
-    """A text that can be written as UTF-8: halves of a character (lone surrogates) become U+FFFD."""
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:
-        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return text
 
 
 def _save(backend: library.Tokenizer, folder: Path, kind: str, special_tokens: list[str]) -> None:

@@ -95,9 +95,9 @@ def learn_merges(
     tokens: token of each number; the new ones are appended
     join:   the token that two make together: bytes a + b, or WordPiece's "a" + "##b" → "ab"
 
-    Nothing is counted twice. All words stand in one row, and a merge visits only the places where its pair stands; there
-    it changes the counts of the pairs to the left and right. The row holds a token's number at its first and at its last
-    place, so that both neighbours are found at once, however long the tokens are:
+    Nothing is counted twice. All words stand in one row, and a merge visits only the places where its pair stands;
+    there it changes the counts of the pairs to the left and right. The row holds a token's number at its first and at
+    its last place, so that both neighbours are found at once, however long the tokens are:
 
         w i d e r | w i d e          ("e" and "r" have merged into 7)
         0 1 2 3 4 | 0 1 2 3    →     0 1 2 7 7 | 0 1 2 3

@@ -60,7 +60,7 @@ def last_cut(text: str, pattern: str = GPT2_PATTERN) -> int:
 
 
 def sound(text: str) -> str:
-    """A text that can be written as UTF-8: halves of a character (lone surrogates) become U+FFFD, pairs of them whole."""
+    """The text as UTF-8 can hold it: half a character (a lone surrogate) becomes U+FFFD, two halves the character."""
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:

@@ -25,7 +25,8 @@ from shared.nn.grouped_attention import GroupedQueryAttention
 from shared.nn.norms import LayerNorm, RMSNorm
 from shared.nn.positions import rotary
 from shared.nn.transformer import TransformerBlock
-from shared.text.bpe import BPETokenizer, train_bpe
+from shared.text.bpe import BPETokenizer
+from shared.text.bpe_training import train_bpe
 from shared.training.clipping import clip_grad_norm
 from shared.training.optimizers import AdamW
 from shared.training.schedules import cosine_with_warmup

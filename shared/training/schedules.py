@@ -46,6 +46,33 @@ def cosine_with_warmup(
     return final_lr + 0.5 * (peak_lr - final_lr) * (1 + math.cos(math.pi * progress))
 
 
+def warmup_stable_decay(
+    step: int,
+    peak_lr: float,
+    total_steps: int,
+    warmup_steps: int = 0,
+    decay_steps: int = 0,
+    final_lr: float = 0.0,
+) -> float:
+    """A straight rise to the peak, a long plateau, and over the last decay_steps a straight fall to final_lr.
+
+    From the plateau a run can go on, or be brought to its end, at any time: only the fall has to know the last step.
+    Later steps than total_steps stay at final_lr. Raises ValueError where rise and fall do not both fit.
+    Source: Hu et al. 2024, arXiv 2404.06395 (MiniCPM), section 4; Hägele et al. 2024, arXiv 2405.18392.
+    """
+    if warmup_steps + decay_steps > total_steps:
+        raise ValueError(
+            f"warmup_steps and decay_steps are {warmup_steps} and {decay_steps}; together they must be at most "
+            f"total_steps, which is {total_steps}."
+        )
+    if step < warmup_steps:
+        return peak_lr * warmup(step, warmup_steps)
+    left = total_steps - step
+    if left >= decay_steps:
+        return peak_lr if left > 0 else final_lr
+    return final_lr + (peak_lr - final_lr) * max(0, left) / decay_steps
+
+
 def set_lr(optimizer: Any, lr: float) -> None:
     """Sets the learning rate of one of our optimizers, or of one of torch's."""
     if hasattr(optimizer, "param_groups"):

@@ -61,6 +61,7 @@ def llm(
     from shared.llm.plan import plan
     from shared.llm.run import Run
     from shared.llm.settings import changed, from_words, settings
+    from shared.llm.stages import Stopped
 
     others = from_words(set_ or [])
     others |= {
@@ -85,7 +86,13 @@ def llm(
         _in_many_processes(run, chosen, stage, rank)
         return
     console.print(f"[bold]{escape(str(run.folder))}[/] · size {chosen.size}")
-    pipeline(run, chosen, [stage] if stage else None, again, _say, _bar)
+    try:
+        pipeline(run, chosen, [stage] if stage else None, again, _say, _bar)
+    except Stopped:
+        raise typer.Exit(130) from None  # it has said how to go on
+    except KeyboardInterrupt:
+        _say("Interrupted. What is whole is kept; the same command goes on.")
+        raise typer.Exit(130) from None
     if stage is None:
         for line in _what_next(run, chosen.size):
             _say(line)

@@ -46,9 +46,12 @@ def line_of(article: dict[str, Any]) -> bytes:
     return json.dumps(article, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
 
 
-def write_shard(path: Path, articles: Iterable[dict[str, Any]], **note: Any) -> Shard:
+def write_shard(
+    path: Path, articles: Iterable[dict[str, Any]], until: int | None = None, **note: Any
+) -> Shard:
     """Write a shard and its note; nothing appears under their names before it is whole.
 
+    until: take no further article after so many bytes; an iterator then still has the others.
     note: more to remember. A value that is a function is called after the last article, so that it may count them.
     """
     digest, count, size = hashlib.sha256(), 0, 0
@@ -59,6 +62,8 @@ def write_shard(path: Path, articles: Iterable[dict[str, Any]], **note: Any) -> 
             file.write(line)
             digest.update(line)
             count, size = count + 1, size + len(line)
+            if until is not None and size >= until:
+                break
     more = {name: value() if callable(value) else value for name, value in note.items()}
     content = {"articles": count, "bytes": size, "sha256": digest.hexdigest(), **more}
     write_json(note_path(path), content)

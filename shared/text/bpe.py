@@ -14,7 +14,7 @@ import heapq
 import re
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from itertools import chain
+from itertools import chain, repeat
 from pathlib import Path
 
 from shared.text import bpe_files
@@ -76,8 +76,8 @@ class BPETokenizer:
         if len(self._bytes_of) < len(self.ids) + len(self.special) or min(self._bytes_of) < 0:
             raise ValueError("ids and special_tokens must be whole numbers from 0, each once.")
         self._id_of_number = [self.ids[token] for token in self._tokens]
-        self._of_pretoken = _Remembering(self._encode_pretoken)
         self._of_piece = _Remembering(self._encode_piece)
+        self._of_pretoken = _Remembering(self._merged)
 
     @property
     def n_vocab(self) -> int:
@@ -204,19 +204,23 @@ class BPETokenizer:
 
     def _encode_ordinary(self, text: str) -> list[int]:
         first, *rest = split_at_spaces(text, self.pattern)
-        ids = [i for pretoken in split(first, self.pattern) for i in self._of_pretoken[pretoken]]
+        pretokens = split(first, self.pattern)
+        ids = list(chain.from_iterable(map(self._of_pretoken.__getitem__, pretokens)))
         ids.extend(chain.from_iterable(map(self._of_piece.__getitem__, rest)))
         return ids
 
     def _encode_piece(self, piece: str) -> tuple[int, ...]:
         """The ids of a piece of text that a space stands before."""
-        pretokens = split(" " + piece, self.pattern)
-        if len(pretokens) == 1:
-            return self._of_pretoken[pretokens[0]]
-        return tuple(chain.from_iterable(map(self._of_pretoken.__getitem__, pretokens)))
+        if _is_plain(piece):
+            return self._merged(" " + piece)
+        ids: tuple[int, ...] = ()
+        for pretoken in split(" " + piece, self.pattern):
+            word = pretoken[1:] if pretoken[0] == " " else ""
+            ids += self._of_piece[word] if _is_plain(word) else self._of_pretoken[pretoken]
+        return ids
 
-    def _encode_pretoken(self, pretoken: str) -> tuple[int, ...]:
-        """The merges, the first learned first."""
+    def _merged(self, pretoken: str) -> tuple[int, ...]:
+        """The ids of a pre-token: its bytes, and the merges, the first learned first."""
         numbers = list(pretoken.encode("utf-8", "surrogateescape"))
         merged = self._merge(numbers) if len(numbers) <= _SHORT else self._merge_long(numbers)
         return tuple([self._id_of_number[number] for number in merged])
@@ -224,11 +228,8 @@ class BPETokenizer:
     def _merge(self, numbers: list[int]) -> list[int]:
         """Joins the pair that was learned first, the leftmost where it stands several times, until there is none."""
         becomes = self._becomes.get
-        found = [becomes(pair, _NOTHING) for pair in zip(numbers, numbers[1:])]
-        while found:
-            new = min(found)
-            if new == _NOTHING:
-                break
+        found = list(map(becomes, zip(numbers, numbers[1:]), repeat(_NOTHING)))
+        while found and (new := min(found)) != _NOTHING:
             i = found.index(new)
             numbers[i : i + 2] = [new]
             del found[i]
@@ -293,6 +294,11 @@ class _Remembering(dict):
                 self.clear()
             self[text] = ids
         return ids
+
+
+def _is_plain(word: str) -> bool:
+    """Letters only: with the space before it, it is one pre-token by both patterns."""
+    return word.isascii() and word.isalpha()
 
 
 def _any_of(tokens: Iterable[str]) -> re.Pattern[str]:

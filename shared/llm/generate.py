@@ -163,7 +163,7 @@ def write(
     if batch_size < 1:
         raise ValueError(f"batch_size is {batch_size}; it must be at least 1.")
     completions = [Completion(_begun(prompt, eos_id)) for prompt in prompts]
-    generators = _generators([completion.prompt for completion in completions], settings.seed)
+    sources = _generators([completion.prompt for completion in completions], settings.seed)
     for first in range(0, len(completions), batch_size):
         going = list(range(first, min(first + batch_size, len(completions))))
         if settings.max_tokens == 0:
@@ -176,7 +176,7 @@ def write(
         for number in going:
             completions[number].note = _note(len(completions[number].prompt), reader)
         while going:
-            tokens = _choose(reader, settings, [generators[number] for number in going], sample)
+            tokens = _choose(reader, settings, [sources[number] for number in going], sample)
             spread = reader.logits.float().log_softmax(-1) if settings.log_probabilities else None
             for row, (number, token) in enumerate(zip(going, tokens)):
                 completion = completions[number]
@@ -207,45 +207,57 @@ def _begun(prompt: Sequence[int], eos_id: int | None) -> list[int]:
 
 
 def _generators(prompts: list[list[int]], seed: int) -> list[torch.Generator]:
-    """One for each prompt, from the seed, the prompt and how many like it stand before it."""
+    """One for each prompt; equal prompts are told apart by how many like them stand before."""
     seen: dict[tuple[int, ...], int] = {}
-    generators = []
+    sources = []
     for prompt in prompts:
         copy = seen[tuple(prompt)] = seen.get(tuple(prompt), -1) + 1
-        digest = hashlib.sha256(repr((seed, copy, prompt)).encode()).digest()
-        generators.append(torch.Generator().manual_seed(int.from_bytes(digest[:7], "little")))
-    return generators
+        sources.append(generator(prompt, seed, copy))
+    return sources
+
+
+def generator(prompt: list[int], seed: int, copy: int = 0) -> torch.Generator:
+    """Where chance comes from for the text after a prompt. copy: which of several texts after this prompt it is."""
+    digest = hashlib.sha256(repr((seed, copy, prompt)).encode()).digest()
+    return torch.Generator().manual_seed(int.from_bytes(digest[:7], "little"))
 
 
 def _choose(
     reader: Reader,
     settings: Sampling,
-    generators: list[torch.Generator],
+    sources: list[torch.Generator],
     sample: Callable[..., Tensor],
 ) -> list[int]:
     """The next token of each text."""
-    logits = reader.logits
-    if settings.repetition_penalty != 1:
-        logits = torch.stack(
-            [
-                sampling.repetition_penalty(
-                    row, torch.tensor(text, device=row.device), settings.repetition_penalty
-                )
-                for row, text in zip(logits, reader.texts)
-            ]
-        )
-    if settings.temperature == 0:
-        return sample(logits, temperature=0).tolist()
+    if settings.temperature == 0 and settings.repetition_penalty == 1:
+        return sample(reader.logits, temperature=0).tolist()
+    rows = reader.logits.float().cpu()  # at once: on a GPU each transfer waits
+    return [
+        next_token(logits, text, settings, source, sample)
+        for logits, text, source in zip(rows, reader.texts, sources)
+    ]
+
+
+def next_token(
+    logits: Tensor,
+    text: Sequence[int],
+    settings: Sampling,
+    source: torch.Generator,
+    sample: Callable[..., Tensor] = sampling.sample,
+) -> int:
+    """The token after one text, from its logits: (vocab_size,). source: where chance comes from, on the CPU."""
     logits = logits.float().cpu()  # so that one seed is one text on every device
+    if settings.repetition_penalty != 1:
+        seen = torch.tensor(text)
+        logits = sampling.repetition_penalty(logits, seen, settings.repetition_penalty)
+    if settings.temperature == 0:
+        return int(sample(logits[None], temperature=0))
     how = {
         name: getattr(settings, name)
         for name, off in (("top_k", None), ("top_p", 1), ("min_p", 0))
         if getattr(settings, name) != off
     }
-    return [
-        int(sample(row[None], settings.temperature, **how, generator=generator))
-        for row, generator in zip(logits, generators)
-    ]
+    return int(sample(logits[None], settings.temperature, **how, generator=source))
 
 
 def _note(length: int, reader: Reader) -> str:

@@ -45,6 +45,10 @@ class RMSNorm(nn.RMSNorm):
     def __init__(self, d: int, eps: float = 1e-6) -> None:
         super().__init__(d, eps)
 
+    def forward(self, x: Tensor) -> Tensor:
+        # Under autocast x is in half precision and the weight is not; the kernel wants both alike.
+        return F.rms_norm(x, self.normalized_shape, self.weight.to(x.dtype), self.eps)
+
 
 def relu(x: Tensor) -> Tensor:
     """`mlp.relu`."""

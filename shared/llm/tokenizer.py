@@ -1,10 +1,11 @@
-"""The pipeline's tokenizer: trained by the library `tokenizers`, for volume, and opened again with one small interface.
+"""The pipeline's tokenizer: run by the library `tokenizers`, for volume, and opened again with one small interface.
 
     record = train_tokenizer(texts, 4_096, "my_llm/tokenizer")
     tokenizer = load_tokenizer("my_llm/tokenizer")          # or a name on the hub: "openai-community/gpt2"
     tokenizer.encode("Bees dance.")
 
-What it does is written out in `shared.text.bpe` and `shared.text.wordpiece`; on the same text the merges are the same.
+What it does is written out in `shared.text.bpe` and `shared.text.wordpiece`. The library learns the same merges from
+the same texts. WordPiece is learned by ours, since the library's trainer numbers its pieces differently each time.
 The folder also opens with `transformers.AutoTokenizer.from_pretrained`. Met in week 9.
 """
 
@@ -21,10 +22,10 @@ import tokenizers as library
 from tokenizers import decoders, models, normalizers, pre_tokenizers, processors, trainers
 
 from shared.text.pretokenize import sound
+from shared.text.wordpiece import BERT_SPECIAL_TOKENS, train_wordpiece
 
 # Ids 0 to 3: the end of a document, the two marks around a turn of a chat, and padding.
 SPECIAL_TOKENS = ("<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|pad|>")
-BERT_SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 # The library's trainer takes time quadratic in the length of a word, so that one line of a million dashes would never
 # end. A run this long, of characters with no space among them or of spaces only, is cut before it counts.
 LONGEST_RUN = 5_000
@@ -75,8 +76,8 @@ class LibraryTokenizer:
 
     def encode_batch(self, texts: Sequence[str], special: bool = True) -> list[list[int]]:
         """The ids of each text, on all cores."""
-        sound = [sound(text) for text in texts]
-        encodings = self._which(special).encode_batch_fast(sound, add_special_tokens=False)
+        checked = [sound(text) for text in texts]
+        encodings = self._which(special).encode_batch_fast(checked, add_special_tokens=False)
         return [encoding.ids for encoding in encodings]
 
     def decode(self, ids: Iterable[int]) -> str:
@@ -117,16 +118,14 @@ def train_tokenizer(
     if special_tokens is None:
         special_tokens = SPECIAL_TOKENS if kind == "bpe" else BERT_SPECIAL_TOKENS
     special_tokens = _checked(special_tokens, vocab_size, kind)
-    backend, trainer = (_bpe if kind == "bpe" else _wordpiece)(vocab_size, special_tokens)
     seen = {"texts": 0, "characters": 0}
-    backend.train_from_iterator(_measured(texts, seen), trainer)
+    learn = _bpe if kind == "bpe" else _wordpiece
+    backend = learn(_counted(texts, seen), vocab_size, special_tokens)
     if seen["characters"] == 0:
         raise ValueError(
             f"the {seen['texts']} texts hold no character; a tokenizer is trained on text. "
             "Look at what the stages before it kept."
         )
-    if kind == "wordpiece":
-        _frame(backend)
     size = backend.get_vocab_size()
     record = {
         "kind": kind,
@@ -139,12 +138,6 @@ def train_tokenizer(
         record["note"] = (
             f"the texts allow only {size} tokens of the {vocab_size} asked for: every word is one token by then. "
             "More text, or a smaller vocabulary, would suit each other better."
-        )
-        warnings.warn(record["note"], stacklevel=2)
-    elif size > vocab_size:
-        record["note"] = (
-            f"the vocabulary has {size} tokens, more than the {vocab_size} asked for: the texts alone hold that many "
-            "different characters."
         )
         warnings.warn(record["note"], stacklevel=2)
     _save(backend, Path(folder), kind, special_tokens)
@@ -179,7 +172,7 @@ def load_tokenizer(folder_or_name: str | Path) -> LibraryTokenizer:
     return LibraryTokenizer(theirs.backend_tokenizer, theirs.eos_token)
 
 
-def _bpe(vocab_size: int, special_tokens: list[str]) -> tuple[library.Tokenizer, Any]:
+def _bpe(texts: Iterable[str], vocab_size: int, special_tokens: list[str]) -> library.Tokenizer:
     backend = library.Tokenizer(models.BPE())
     backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     backend.decoder = decoders.ByteLevel()
@@ -189,24 +182,26 @@ def _bpe(vocab_size: int, special_tokens: list[str]) -> tuple[library.Tokenizer,
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    return backend, trainer
+    backend.train_from_iterator(_without_endless_runs(texts), trainer)
+    return backend
 
 
-def _wordpiece(vocab_size: int, special_tokens: list[str]) -> tuple[library.Tokenizer, Any]:
-    backend = library.Tokenizer(models.WordPiece(unk_token="[UNK]"))
+def _wordpiece(
+    texts: Iterable[str], vocab_size: int, special_tokens: list[str]
+) -> library.Tokenizer:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of too few words: said by train_tokenizer itself
+        vocabulary = train_wordpiece(texts, vocab_size, special_tokens)
+    ids = {token: number for number, token in enumerate(vocabulary)}
+    backend = library.Tokenizer(models.WordPiece(ids, unk_token="[UNK]"))
     backend.normalizer = normalizers.BertNormalizer(lowercase=True)
     backend.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     backend.decoder = decoders.WordPiece()
-    trainer = trainers.WordPieceTrainer(
-        vocab_size=vocab_size, special_tokens=special_tokens, show_progress=False
-    )
-    return backend, trainer
-
-
-def _frame(backend: library.Tokenizer) -> None:
-    """BERT's frame, put on where it is asked for: [CLS] A [SEP], and [CLS] A [SEP] B [SEP]."""
-    cls, sep = (backend.token_to_id(token) for token in ("[CLS]", "[SEP]"))
-    backend.post_processor = processors.BertProcessing(("[SEP]", sep), ("[CLS]", cls))
+    # Put on where it is asked for: [CLS] A [SEP], and [CLS] A [SEP] B [SEP].
+    frame = ("[SEP]", ids["[SEP]"]), ("[CLS]", ids["[CLS]"])
+    backend.post_processor = processors.BertProcessing(*frame)
+    backend.add_special_tokens(special_tokens)
+    return backend
 
 
 def _checked(special_tokens: Sequence[str], vocab_size: int, kind: str) -> list[str]:
@@ -221,21 +216,25 @@ def _checked(special_tokens: Sequence[str], vocab_size: int, kind: str) -> list[
         raise ValueError(
             f"special_tokens is {special}; WordPiece needs {', '.join(BERT_SPECIAL_TOKENS)} among them."
         )
-    least = len(special) + (256 if kind == "bpe" else 1)
+    least = len(special) + (256 if kind == "bpe" else 2)
     if vocab_size < least:
         raise ValueError(
             f"vocab_size is {vocab_size}; it must be at least {least}: {len(special)} special tokens and "
-            + ("the 256 bytes." if kind == "bpe" else "a letter.")
+            + ("the 256 bytes." if kind == "bpe" else "one character.")
         )
     return special
 
 
-def _measured(texts: Iterable[str], seen: dict[str, int]) -> Iterator[str]:
-    """The texts, sound and with endless runs cut, counted as they pass."""
+def _counted(texts: Iterable[str], seen: dict[str, int]) -> Iterator[str]:
     for text in texts:
         seen["texts"] += 1
         seen["characters"] += len(text)
-        text, start = sound(text), 0
+        yield sound(text)
+
+
+def _without_endless_runs(texts: Iterable[str]) -> Iterator[str]:
+    for text in texts:
+        start = 0
         for run in _ENDLESS.finditer(text):
             yield text[start : run.end()]
             start = run.end()

@@ -25,7 +25,7 @@ SIZES: dict[str, dict[str, Any]] = {
         "n_kv_heads": 1,
         "vocab_size": 2048,
         "context": 256,
-        "batch_tokens": 4096,
+        "batch_tokens": 2048,
         "megabytes": 16.0,
         "minutes": 5.0,
     },
@@ -99,7 +99,7 @@ class Settings:
     context: int = 256
     tokens: int | None = None
     minutes: float | None = None
-    batch_tokens: int = 4096
+    batch_tokens: int = 2048
     micro_tokens: int | None = None
     muon_lr: float = 0.02
     adam_lr: float = 3e-3

@@ -119,32 +119,45 @@ def _explain(verdict: Verdict, failures: list[_Failure], mine: list[Outcome]) ->
     shown = next(
         (f for f in failures if size(f.inputs) <= 16), min(failures, key=lambda f: size(f.inputs))
     )
-    verdict.mistake = _matching_mistake(verdict.exercise, failures, mine)
+    verdict.mistake, most = _matching_mistake(verdict.exercise, failures, mine, shown.case)
     if verdict.mistake:
         verdict.why, verdict.section = verdict.mistake.why, verdict.mistake.section
+    elif most:
+        verdict.why, verdict.section = f"{most.why} {_NOT_ALL}", most.section
     else:
         verdict.why = _property(verdict.exercise, shown)
     verdict.beside = _side_by_side(verdict.exercise, shown)
 
 
+_NOT_ALL = "(This explains most of what is wrong, and perhaps not all.)"
+
+
 def _matching_mistake(
-    exercise: Exercise, failures: list[_Failure], mine: list[Outcome]
-) -> Mistake | None:
+    exercise: Exercise, failures: list[_Failure], mine: list[Outcome], shown: Case
+) -> tuple[Mistake | None, Mistake | None]:
     """The known mistake that gives the answer's outputs on every case; else one that does wherever the answer is
-    wrong without raising (the answer may have a second flaw, which shows when the first is mended)."""
+    wrong without raising (the answer may have a second flaw, which shows when the first is mended).
+
+    The second is for an answer that matches none: the mistake that gives its outputs on most of the failing cases, on
+    at least two, and on the one that is shown.
+    """
     failing = [i for i, case in enumerate(exercise.cases) if any(f.case is case for f in failures)]
     wrong_values = [i for i in failing if not mine[i].raised]
-    second_choice = None
+    second_choice, most, most_cases = None, None, max(1, len(failing) // 2)
     for mistake in exercise.mistakes:
         agrees = {
             i: _same(mine[i], _observe(case, i, mistake.wrong, exercise.seconds), case)
             for i, case in enumerate(exercise.cases)
         }
         if all(agrees.values()):
-            return mistake
+            return mistake, None
         if second_choice is None and wrong_values and all(agrees[i] for i in wrong_values):
             second_choice = mistake
-    return second_choice
+        cases = sum(agrees[i] for i in wrong_values)
+        shown_too = any(agrees[i] and exercise.cases[i] is shown for i in wrong_values)
+        if shown_too and cases > most_cases:
+            most, most_cases = mistake, cases
+    return second_choice, most
 
 
 def _same(mine: Outcome, other: Outcome, case: Case) -> bool:
@@ -190,7 +203,10 @@ def _property(exercise: Exercise, failure: _Failure) -> str:
     if found.kind == "shape":
         return f"{what} has the shape {tuple(found.mine.shape)}, and {tuple(found.theirs.shape)} is expected."
     if found.kind == "dtype":
-        return f"{what} has the dtype {found.mine.dtype}, and {found.theirs.dtype} is expected: keep the input's."
+        keep = ": keep the input's" if _has_dtype(failure.inputs, found.theirs.dtype) else ""
+        return (
+            f"{what} has the dtype {found.mine.dtype}, and {found.theirs.dtype} is expected{keep}."
+        )
     if found.kind == "device":
         return f"{what} lies on the device {found.mine}, and {found.theirs} is expected: keep the input's."
     if found.kind == "layout":
@@ -205,6 +221,10 @@ def _property(exercise: Exercise, failure: _Failure) -> str:
         or _last_digits(what, found)
         or f"{what} differs from what is expected ({failure.case.proves})."
     )
+
+
+def _has_dtype(inputs: Sequence[Any], dtype: Any) -> bool:
+    return any(isinstance(x, (torch.Tensor, np.ndarray)) and x.dtype == dtype for x in inputs)
 
 
 _CUT = ".item(), .detach(), .data, .numpy() or torch.tensor(…) cut the graph."

@@ -212,6 +212,14 @@ def test_no_mistake_is_named_for_another_wrong_answer() -> None:
     assert verdict.section == ""
 
 
+def test_a_mistake_that_explains_most_is_said_and_not_named() -> None:
+    """It loses the last element, and on a matrix does something else besides."""
+    verdict = examine(WITH_MISTAKES, lambda x: 2 * x[:-1] if x.ndim == 1 else x)
+    assert verdict.mistake is None
+    assert verdict.why.startswith(MISTAKES[0].why) and "perhaps not all" in verdict.why
+    assert verdict.section == "Ends"
+
+
 def test_the_same_error_is_the_same_mistake_only_by_type_and_message() -> None:
     def raises_otherwise(x):
         return 2 * x if len(x) > 1 else x.nothing

@@ -389,6 +389,13 @@ def beam_that_also_counts_the_unfinished(
     return _search(step, state, start, end, max_length, beam, length_power, unfinished_too=True)
 
 
+def beam_with_nothing_for_the_unfinished(
+    step, state, start, end, max_length, beam=5, length_power=1.0
+):
+    found = decoding.beam_search(step, state, start, end, max_length, beam, length_power)
+    return found if len(found) < max_length else []  # a whole sentence leaves room for its END
+
+
 def beam_with_one_child_for_each(step, state, start, end, max_length, beam=5, length_power=1.0):
     """Every beginning is continued by its best token alone; only at the start are there several."""
 
@@ -513,6 +520,11 @@ BEAM_SEARCH = Exercise(
             beam_that_also_counts_the_unfinished,
             "beginnings that were cut at max_length compete with whole sentences: they count only if nothing has "
             "ended.",
+            BEAM,
+        ),
+        Mistake(
+            beam_with_nothing_for_the_unfinished,
+            "where nothing has ended after max_length rounds it returns an empty sentence: return the best beginning.",
             BEAM,
         ),
         Mistake(

@@ -224,6 +224,12 @@ def rotary_of_neighbours(x, positions=None, base=10_000.0):
     return _beside(first * cos - second * sin, first * sin + second * cos)
 
 
+def rotary_of_neighbours_in_two_halves(x, positions=None, base=10_000.0):
+    cos, sin, *_ = _turned(x, positions, base)
+    first, second = x[..., ::2], x[..., 1::2]
+    return torch.cat([first * cos - second * sin, first * sin + second * cos], dim=-1)
+
+
 def rotary_the_other_way_round(x, positions=None, base=10_000.0):
     cos, sin, first, second = _turned(x, positions, base)
     return torch.cat([first * cos + second * sin, second * cos - first * sin], dim=-1)
@@ -358,6 +364,12 @@ ROTARY = Exercise(
             rotary_of_neighbours,
             "it pairs neighbours, as the paper does; here number i and number i + d/2 are one pair, so that weights of "
             "Llama and Qwen fit: x.chunk(2, dim=-1).",
+            TURN,
+        ),
+        Mistake(
+            rotary_of_neighbours_in_two_halves,
+            "it takes neighbours as pairs and then writes them as two halves: number i and number i + d/2 are one "
+            "pair, before and after, x.chunk(2, dim=-1).",
             TURN,
         ),
         Mistake(

@@ -347,6 +347,10 @@ def interpolated_by_starting_again(length, trained_length):
     return (torch.arange(length) % trained_length) * 1.0
 
 
+def interpolated_left_whole(length, trained_length):
+    return torch.arange(length) * min(1, trained_length / length)
+
+
 def interpolated_cut_off(length, trained_length):
     return torch.arange(length).clamp(max=trained_length - 1) * 1.0
 
@@ -398,6 +402,12 @@ INTERPOLATED = Exercise(
             interpolated_by_starting_again,
             "counting starts again at 0, so a token cannot tell the near from the far: squeeze all of them into the "
             "range.",
+            SQUEEZE,
+        ),
+        Mistake(
+            interpolated_left_whole,
+            "where the text is no longer than what was trained, min gives the whole number 1 and positions stay "
+            "integers: write 1.0, positions are floating point.",
             SQUEEZE,
         ),
         Mistake(

@@ -531,6 +531,10 @@ def quarters_that_drop_the_rest(lengths):
     return [order[i * size : (i + 1) * size] for i in range(4)]
 
 
+def quarters_by_chunk(lengths):
+    return list(lengths.argsort(stable=True).chunk(4))
+
+
 def quarters_of_four(lengths):
     return list(lengths.argsort(stable=True).split(4))
 
@@ -583,6 +587,12 @@ LENGTH_QUARTERS = Exercise(
         Mistake(
             quarters_that_drop_the_rest,
             "what is left over after dividing by four is dropped: torch.tensor_split gives it to the first groups.",
+            QUARTERS,
+        ),
+        Mistake(
+            quarters_by_chunk,
+            "chunk makes the groups equally large and may end with three: torch.tensor_split makes four, and the first "
+            "get what is left over.",
             QUARTERS,
         ),
         Mistake(

@@ -213,6 +213,27 @@ def _dropped(implementation, p):
     }
 
 
+def _names(implementation):
+    """What the weights of a block are called, where its parts have a weight each."""
+    parts = [nn.Linear(3, 3, bias=False) for _ in range(2)]
+    block = implementation(3, *parts, lambda d: nn.LayerNorm(d, bias=False), True)
+    return sorted(block.state_dict())
+
+
+class BlockWithNumberedNorms(transformer.TransformerBlock):
+    def __init__(self, d_model, attention, feed_forward, norm, pre_norm=True, dropout=0.0):
+        super().__init__(d_model, attention, feed_forward, norm, pre_norm, dropout)
+        self.norm1, self.norm2 = self.attention_norm, self.feed_forward_norm
+        del self.attention_norm, self.feed_forward_norm
+
+    def forward(self, x, mask=None, **more):
+        if self.pre_norm:
+            x = x + self._drop(self.attention(self.norm1(x), mask=mask, **more))
+            return x + self._drop(self.feed_forward(self.norm2(x)))
+        x = self.norm1(x + self._drop(self.attention(x, mask=mask, **more)))
+        return self.norm2(x + self._drop(self.feed_forward(x)))
+
+
 class BlockWithoutTheFirstResidual(transformer.TransformerBlock):
     def forward(self, x, mask=None, **more):
         if not self.pre_norm:
@@ -319,15 +340,16 @@ class _BlockByASublayer(nn.Module):
 
     def __init__(self, d_model, attention, feed_forward, norm, pre_norm=True, dropout=0.0):
         super().__init__()
-        self.look, self.think = attention, feed_forward
-        self.norms = nn.ModuleList([norm(d_model), norm(d_model)])
+        self.attention, self.attention_norm = attention, norm(d_model)
+        self.feed_forward, self.feed_forward_norm = feed_forward, norm(d_model)
         self.pre_norm, self.drop = pre_norm, nn.Dropout(dropout)
 
     def forward(self, x, mask=None, **more):
         def looks(y):
-            return self.look(y, mask=mask, **more)
+            return self.attention(y, mask=mask, **more)
 
-        for step, norm in zip((looks, self.think), self.norms):
+        norms = (self.attention_norm, self.feed_forward_norm)
+        for step, norm in zip((looks, self.feed_forward), norms):
             added = self.drop(step(norm(x) if self.pre_norm else x))
             x = x + added if self.pre_norm else norm(x + added)
         return x
@@ -336,6 +358,11 @@ class _BlockByASublayer(nn.Module):
 def _row():
     return torch.tensor([[1.0, 2.0]])
 
+
+_CALLED = (
+    "its norms are called attention_norm and feed_forward_norm, and its steps attention and feed_forward: weights are "
+    "loaded into them by these names."
+)
 
 TRANSFORMER_BLOCK = Exercise(
     name="transformer.TransformerBlock",
@@ -353,10 +380,12 @@ TRANSFORMER_BLOCK = Exercise(
             run=_run_block,
         ),
         Case("what else is given", lambda: [torch.ones(3, 4)], run=_run_block_with_more),
+        Case("the parts' names", list, run=_names, says=_CALLED),
         Case("dropout", lambda: [0.5], run=_dropped, atol=0.04),
         Case("dropout", lambda: [0.2], run=_dropped, atol=0.04),
     ),
     mistakes=(
+        Mistake(BlockWithNumberedNorms, _CALLED, BLOCK),
         Mistake(
             BlockWithoutTheFirstResidual,
             "what the attention found replaces the stream instead of being added to it: x = x + attention(norm(x)).",
@@ -434,8 +463,8 @@ TRANSFORMER_BLOCK = Exercise(
         "What is added to what, and does the norm see the stream before or after the sum?",
         "pre-norm: x = x + drop(attention(norm(x))), then the same with the feed-forward part. post-norm: x = norm(x + "
         "drop(attention(x))), then the same. Two norms, one for each step.",
-        "x = x + self.drop(self.attention(self.attention_norm(x), mask=mask, **more)); return x + "
-        "self.drop(self.feed_forward(self.feed_forward_norm(x)))",
+        "found = self.attention(self.attention_norm(x), mask=mask, **more); x = x + dropout(found, self.dropout, "
+        "self.training); then the same with self.feed_forward and self.feed_forward_norm",
     ),
     alternatives=(_BlockByASublayer,),
 )

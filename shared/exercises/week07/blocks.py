@@ -390,6 +390,12 @@ class LayerNormWithEpsilonOutsideTheRoot(norms.LayerNorm):
         return centred / (spread + self.eps) * self.weight + self.bias
 
 
+class LayerNormByTheSampleSpread(norms.LayerNorm):
+    def forward(self, x):
+        centred = x - x.mean(dim=-1, keepdim=True)
+        return centred / (x.std(dim=-1, keepdim=True) + self.eps) * self.weight + self.bias
+
+
 class LayerNormWithoutEpsilon(norms.LayerNorm):
     def forward(self, x):
         centred = x - x.mean(dim=-1, keepdim=True)
@@ -513,6 +519,11 @@ LAYER_NORM = Exercise(
         Mistake(
             LayerNormWithEpsilonOutsideTheRoot,
             "ε is added after the root; it stands inside: torch.sqrt(variance + eps).",
+            NORM,
+        ),
+        Mistake(
+            LayerNormByTheSampleSpread,
+            "x.std divides by d − 1, and ε is added after the root: divide by torch.sqrt(mean of the squares + eps).",
             NORM,
         ),
         Mistake(

@@ -687,7 +687,7 @@ CALIBRATION_ERROR = Exercise(
         Case(
             "values",
             lambda: [
-                torch.tensor([[0.75, 0.25], [0.25, 0.75], [0.75, 0.25], [0.6, 0.4]]),
+                torch.tensor([[0.75, 0.25], [0.25, 0.75], [0.75, 0.25], [0.55, 0.45]]),
                 torch.tensor([0, 1, 1, 0]),
                 5,
             ],

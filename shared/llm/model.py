@@ -48,6 +48,7 @@ class Parts:
     gelu: Callable[[Tensor], Tensor] = gelu
     gelu_tanh: Callable[[Tensor], Tensor] = gelu_tanh
     silu: Callable[[Tensor], Tensor] = silu
+    dropout: Callable[..., Tensor] = dropout
     masks_future: bool = False
 
     @classmethod
@@ -62,6 +63,10 @@ class Parts:
             "gelu": fused.gelu,
             "gelu_tanh": fused.gelu_tanh,
             "silu": fused.silu,
+            "rotary": fused.rotary,
+            "grouped_attention": fused.GroupedQueryAttention,
+            "block": fused.TransformerBlock,
+            "dropout": fused.dropout,
         }
         return cls(**{**quick, **others})
 
@@ -161,7 +166,7 @@ class LanguageModel(nn.Module):
             )
         if self.embedding_norm is not None:
             x = self.embedding_norm(x)
-        return dropout(x, self.config.dropout, self.training)
+        return self.parts.dropout(x, self.config.dropout, self.training)
 
     def _mask(
         self, tokens: Tensor, real: Tensor | None, documents: Tensor | None, start: int

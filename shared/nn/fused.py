@@ -5,10 +5,16 @@ Each is a twin of the piece of the same name in `attention`, `norms` and `feed_f
 that weights move from one to the other.
 """
 
+from typing import Any
+
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from shared.nn.attention import causal_mask, fused_attention
+from shared.nn import grouped_attention, positions, transformer
+from shared.nn.attention import causal_mask, fused_attention, join_heads
+
+LONGEST_SCORES = 1024  # tokens: up to here a CPU has the scores of a head in its cache
 
 
 def attention(
@@ -30,9 +36,22 @@ def attention(
         if mask is None and q_len > 1:
             mask = causal_mask(q_len, k_len, query.device)
         return fused_attention(query, key, value, mask, bias)
+    if query.device.type == "cpu" and query.dtype == torch.bfloat16 and k_len <= LONGEST_SCORES:
+        return _attention_by_products(query, key, value)
     if q_len == k_len:
         return F.scaled_dot_product_attention(query, key, value, is_causal=True)
     return fused_attention(query, key, value, causal_mask(q_len, k_len, query.device))
+
+
+def _attention_by_products(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    """The same by two batched products. On CPUs torch's kernel knows no fast way with bfloat16: it takes 2 to 5 times
+    as long as this (measured with AMX, 64 to 256 tokens)."""
+    q_len, k_len = query.shape[-2], key.shape[-2]
+    future = ~causal_mask(q_len, k_len, query.device)
+    future = query.new_zeros(q_len, k_len).masked_fill_(future, float("-inf"))
+    q, k, v = (x.flatten(0, -3) if x.ndim > 3 else x for x in (query, key, value))
+    scores = torch.baddbmm(future, q, k.mT, alpha=q.shape[-1] ** -0.5)
+    return (scores.softmax(-1) @ v).view(query.shape[:-1] + value.shape[-1:])
 
 
 class LayerNorm(nn.LayerNorm):
@@ -40,14 +59,127 @@ class LayerNorm(nn.LayerNorm):
 
 
 class RMSNorm(nn.RMSNorm):
-    """`norms.RMSNorm` by torch's kernel; in half precision the kernel, too, takes its mean in float32."""
+    """`norms.RMSNorm` by torch's kernel on a GPU, and on a CPU, for which torch has none, by few passes over memory.
+
+    Inside autocast a CPU gets its half precision from here, as the layer that comes next would ask for it anyway.
+    """
 
     def __init__(self, d: int, eps: float = 1e-6) -> None:
         super().__init__(d, eps)
 
     def forward(self, x: Tensor) -> Tensor:
-        # Under autocast x is in half precision and the weight is not; the kernel wants both alike.
-        return F.rms_norm(x, self.normalized_shape, self.weight.to(x.dtype), self.eps)
+        return rms_norm(x, self.weight, self.eps)
+
+
+def rms_norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
+    """What `RMSNorm` computes; weight: (d,), or (..., d) where it differs along further last axes of x."""
+    if x.device.type != "cpu" or torch.compiler.is_compiling():
+        return F.rms_norm(x, x.shape[-1:], None, eps) * weight
+    low = torch.is_autocast_enabled("cpu")
+    return _RMSNorm.apply(x, weight, eps, torch.get_autocast_dtype("cpu") if low else x.dtype)
+
+
+class _RMSNorm(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, eps: float, dtype: torch.dtype) -> Tensor:
+        squares = torch.linalg.vector_norm(x, dim=-1, keepdim=True, dtype=torch.float32).square_()
+        inverse = squares.div_(x.shape[-1]).add_(eps).rsqrt_().to(x.dtype)
+        normed = (x * inverse).to(dtype)
+        ctx.save_for_backward(normed, weight, inverse)
+        return normed * weight.to(dtype)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        normed, weight, inverse = ctx.saved_tensors
+        both = (grad * normed).reshape(-1, *weight.shape)
+        of_weight = both.sum(0, dtype=torch.float32).to(weight.dtype)
+        scaled = grad * weight.to(grad.dtype)
+        shared = torch.linalg.vecdot(scaled, normed).unsqueeze(-1).div_(-normed.shape[-1])
+        return torch.addcmul(scaled, normed, shared) * inverse, of_weight, None, None
+
+
+def rotary(x: Tensor, positions_: Tensor | None = None, base: float = 10_000.0) -> Tensor:
+    """`positions.rotary` in half as many passes over memory."""
+    if positions_ is None:
+        positions_ = torch.arange(x.shape[-2], device=x.device)
+    clocks = positions.frequencies(x.shape[-1], base, x.device)
+    angles = positions_[..., None].float() * clocks
+    return _Rotary.apply(x, angles.cos().to(x.dtype), angles.sin().to(x.dtype))
+
+
+class _Rotary(torch.autograd.Function):
+    """Turning is undone by turning back, and so is its gradient."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+        ctx.save_for_backward(cos, sin)
+        return _turned(x, cos, sin, 1)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        return _turned(grad, *ctx.saved_tensors, -1), None, None
+
+
+def _turned(x: Tensor, cos: Tensor, sin: Tensor, sign: int) -> Tensor:
+    turned = torch.empty(x.shape, dtype=x.dtype, device=x.device)
+    (first, second), (a, b) = x.chunk(2, dim=-1), turned.chunk(2, dim=-1)
+    torch.mul(first, cos, out=a).addcmul_(second, sin, value=-sign)
+    torch.mul(second, cos, out=b).addcmul_(first, sin, value=sign)
+    return turned
+
+
+class GroupedQueryAttention(grouped_attention.GroupedQueryAttention):
+    """`grouped_attention.GroupedQueryAttention` with one product for queries, keys and values instead of three."""
+
+    def forward(
+        self,
+        x: Tensor,
+        mask: Tensor | None = None,
+        positions: Tensor | None = None,
+        cache: grouped_attention.Cache | None = None,
+    ) -> Tensor:
+        layers = (self.query, self.key, self.value)
+        if any(type(layer) is not nn.Linear for layer in layers):  # quantized, with LoRA, narrow
+            return super().forward(x, mask, positions, cache)
+        bias = None if self.query.bias is None else torch.cat([layer.bias for layer in layers])
+        weight = torch.cat([layer.weight for layer in layers])
+        heads = (self.n_heads, self.n_kv_heads, self.n_kv_heads)
+        # Queries and keys go through norm and rotary as one: (..., length, n_heads + n_kv_heads, d)
+        split = F.linear(x, weight, bias).unflatten(-1, (sum(heads), -1))
+        both, value = split.split((heads[0] + heads[1], heads[2]), dim=-2)
+        if isinstance(self.query_norm, RMSNorm):
+            norms = [self.query_norm.weight.expand(heads[0], -1)]
+            norms.append(self.key_norm.weight.expand(heads[1], -1))
+            both = rms_norm(both, torch.cat(norms), self.query_norm.eps)
+        elif self.query_norm is not None:
+            query, key = both.split(heads[:2], dim=-2)
+            both = torch.cat([self.query_norm(query), self.key_norm(key)], dim=-2)
+        both, value = both.transpose(-2, -3), value.transpose(-2, -3)
+        if self.turn is not None:
+            if positions is not None and positions.ndim > 1:
+                positions = positions.unsqueeze(-2)  # an axis for the heads
+            both = self.turn(both, positions)
+        query, key = both.split(heads[:2], dim=-3)
+        if cache is not None:
+            key, value = cache.extend(key, value)
+        times = self.n_heads // self.n_kv_heads
+        key = grouped_attention.repeat_heads(key, times)
+        value = grouped_attention.repeat_heads(value, times)
+        if mask is not None and mask.ndim > 2:
+            mask = mask.unsqueeze(-3)  # an axis for the heads
+        return self.output(join_heads(self.attention(query, key, value, mask)))
+
+
+class TransformerBlock(transformer.TransformerBlock):
+    """`transformer.TransformerBlock` that draws no random numbers where there is no dropout."""
+
+    def _drop(self, x: Tensor) -> Tensor:
+        return dropout(x, self.dropout, self.training)
+
+
+def dropout(x: Tensor, p: float, training: bool = True) -> Tensor:
+    """`regularization.dropout`; with other random numbers, and none where p is 0."""
+    return F.dropout(x, p, training)
 
 
 def relu(x: Tensor) -> Tensor:

@@ -18,6 +18,7 @@ FLOORS = {
     "exercises": 3,
     "lab": 4,
     "cli_llm": 5,
+    "cli_serve": 5,
     "cli": 6,
 }
 GROUND = {package for package, floor in FLOORS.items() if floor == 0}

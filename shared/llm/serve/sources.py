@@ -1,0 +1,43 @@
+"""Answers from an index: passages are looked up for the last question, and put before the model with their numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Source:
+    """A passage that an answer may stand on."""
+
+    title: str
+    text: str
+    section: str = ""
+    url: str = ""
+
+    def shown(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+# A question → the passages that fit it, best first; none where nothing relevant was found.
+Finder = Callable[[str], Sequence[Source]]
+
+
+def with_sources(
+    messages: Sequence[dict[str, str]], sources: Sequence[Source]
+) -> list[dict[str, str]]:
+    """The messages, and before the last question what was found, numbered, to answer from."""
+    if not sources:
+        return list(messages)
+    found = "\n\n".join(
+        f"[{number}] {source.title}\n{source.text}" for number, source in enumerate(sources, 1)
+    )
+    told = f"Answer from these passages, and name their numbers.\n\n{found}"
+    return [*messages[:-1], {"role": "system", "content": told}, messages[-1]]
+
+
+def last_question(messages: Sequence[dict[str, str]]) -> str:
+    """What the user asked last, or ""."""
+    asked = [message["content"] for message in messages if message["role"] == "user"]
+    return asked[-1] if asked else ""

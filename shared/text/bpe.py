@@ -10,21 +10,20 @@ Sources: Radford et al., "Language Models are Unsupervised Multitask Learners" (
 
 from __future__ import annotations
 
-import heapq
 import re
-from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from itertools import chain, repeat
+from itertools import chain
 from pathlib import Path
 
+import numpy as np
+
 from shared.text import bpe_files
+from shared.text.bpe_merging import Merges
 from shared.text.bpe_training import BYTES
 from shared.text.pretokenize import GPT2_PATTERN, last_cut, sound, split, split_at_spaces
 
-_NOTHING = 1 << 62  # where a pair becomes nothing: above the number of any token
 _SHORT = 64  # up to this many bytes the plain way is the faster one
-_END = -1
-_INSIDE = -2
+_MANY = 1_000  # from this many pieces on it pays to look at all of them together
 _REMEMBERED = 200_000  # pieces of text, and none longer than the next number
 _LONGEST_REMEMBERED = 100
 _READ_AT_ONCE = 1 << 16  # characters that encode_iterable collects before it encodes
@@ -38,7 +37,7 @@ class BPETokenizer:
     pattern:        cuts the text into pre-tokens; merges stay within them
     ids:            token → id; None: the 256 bytes in GPT-2's order, then what each merge makes
 
-    Raises ValueError for merges that can't have been learned: of tokens that are not there yet, or twice the same.
+    Raises ValueError for merges that can't have been learned: of tokens that aren't there yet, or that make one again.
     """
 
     def __init__(
@@ -50,19 +49,15 @@ class BPETokenizer:
     ) -> None:
         self.merges = [(bytes(left), bytes(right)) for left, right in merges]
         self.pattern = pattern
-        # Within, a token is a number: a byte is its value, and the token of merge i is 256 + i. So of two pairs the one
-        # that was learned first becomes the smaller number.
-        self._tokens = [bytes([byte]) for byte in range(256)]
-        self._pairs: list[tuple[int, int]] = []
-        self._becomes: dict[tuple[int, int], int] = {}
-        self._read_merges()
+        self._merges = Merges(self.merges)
+        tokens = self._merges.tokens
         if ids is None:
-            in_order = [self._tokens[byte] for byte in BYTES] + self._tokens[256:]
+            in_order = [tokens[byte] for byte in BYTES] + tokens[256:]
             ids = {token: number for number, token in enumerate(in_order)}
-        missing = [token for token in self._tokens if token not in ids]
+        missing = [token for token in tokens if token not in ids]
         if missing:
             raise ValueError(f"ids must hold every token; {missing[0]!r} is not among them.")
-        self.ids = {token: ids[token] for token in self._tokens}
+        self.ids = {token: ids[token] for token in tokens}
         if not isinstance(special_tokens, Mapping):
             if isinstance(special_tokens, str):
                 raise ValueError(f"special_tokens is {special_tokens!r}; it must be a list.")
@@ -75,9 +70,9 @@ class BPETokenizer:
         self._bytes_of |= {number: token.encode() for token, number in self.special.items()}
         if len(self._bytes_of) < len(self.ids) + len(self.special) or min(self._bytes_of) < 0:
             raise ValueError("ids and special_tokens must be whole numbers from 0, each once.")
-        self._id_of_number = [self.ids[token] for token in self._tokens]
+        self._ids_of_numbers = np.array([self.ids[token] for token in tokens])
         self._of_piece = _Remembering(self._encode_piece)
-        self._of_pretoken = _Remembering(self._merged)
+        self._of_pretoken = _Remembering(self._encode_pretoken)
 
     @property
     def n_vocab(self) -> int:
@@ -163,20 +158,6 @@ class BPETokenizer:
         """GPT-2's tokenizer from the two files that OpenAI published with it."""
         return cls(**bpe_files.read_gpt2_files(Path(encoder_json), Path(vocab_bpe)))
 
-    def _read_merges(self) -> None:
-        number = {token: byte for byte, token in enumerate(self._tokens)}
-        for i, (left, right) in enumerate(self.merges):
-            if left not in number or right not in number:
-                raise ValueError(
-                    f"merge {i} is of {left!r} and {right!r}, which are not both there yet."
-                )
-            if left + right in number:
-                raise ValueError(f"merge {i} makes {left + right!r}, which is there already.")
-            pair = number[left], number[right]
-            number[left + right] = self._becomes[pair] = len(self._tokens)
-            self._pairs.append(pair)
-            self._tokens.append(left + right)
-
     def _allowed(self, allowed_special: Collection[str] | str) -> frozenset[str]:
         if allowed_special == "all":
             return frozenset(self.special)
@@ -206,78 +187,55 @@ class BPETokenizer:
         first, *rest = split_at_spaces(text, self.pattern)
         pretokens = split(first, self.pattern)
         ids = list(chain.from_iterable(map(self._of_pretoken.__getitem__, pretokens)))
-        ids.extend(chain.from_iterable(map(self._of_piece.__getitem__, rest)))
+        for begin in range(0, len(rest), _REMEMBERED):
+            pieces = rest[begin : begin + _REMEMBERED]
+            if len(pieces) >= _MANY:
+                self._encode_many(set(pieces))
+            ids.extend(chain.from_iterable(map(self._of_piece.__getitem__, pieces)))
         return ids
 
     def _encode_piece(self, piece: str) -> tuple[int, ...]:
         """The ids of a piece of text that a space stands before."""
-        if _is_plain(piece):
-            return self._merged(" " + piece)
-        ids: tuple[int, ...] = ()
-        for pretoken in split(" " + piece, self.pattern):
-            word = pretoken[1:] if pretoken[0] == " " else ""
-            ids += self._of_piece[word] if _is_plain(word) else self._of_pretoken[pretoken]
-        return ids
+        pretokens = split(" " + piece, self.pattern)
+        if len(pretokens) == 1:
+            return self._of_pretoken[pretokens[0]]
+        return tuple(chain.from_iterable(map(self._of_pretoken.__getitem__, pretokens)))
 
-    def _merged(self, pretoken: str) -> tuple[int, ...]:
-        """The ids of a pre-token: its bytes, and the merges, the first learned first."""
-        numbers = list(pretoken.encode("utf-8", "surrogateescape"))
-        merged = self._merge(numbers) if len(numbers) <= _SHORT else self._merge_long(numbers)
-        return tuple([self._id_of_number[number] for number in merged])
+    def _encode_pretoken(self, pretoken: str) -> tuple[int, ...]:
+        data = pretoken.encode("utf-8", "surrogateescape")
+        merge = self._merges.word if len(data) <= _SHORT else self._merges.long_word
+        return tuple(self._ids_of_numbers[merge(data)].tolist())
 
-    def _merge(self, numbers: list[int]) -> list[int]:
-        """Joins the pair that was learned first, the leftmost where it stands several times, until there is none."""
-        becomes = self._becomes.get
-        found = list(map(becomes, zip(numbers, numbers[1:]), repeat(_NOTHING)))
-        while found and (new := min(found)) != _NOTHING:
-            i = found.index(new)
-            numbers[i : i + 2] = [new]
-            del found[i]
-            if i > 0:
-                found[i - 1] = becomes((numbers[i - 1], new), _NOTHING)
-            if i < len(found):
-                found[i] = becomes((new, numbers[i + 1]), _NOTHING)
-        return numbers
-
-    def _merge_long(self, numbers: list[int]) -> list[int]:
-        """The same for a million bytes without a space: no place is looked at again unless its pair has changed.
-
-        A new token's pairs are all learned after it. So one merge is done at all its places before the next begins.
-        As in `learn_merges`, a token's number stands at its first and at its last place.
-        """
-        row = [_END, *numbers, _END]
-        places: dict[int, list[int]] = defaultdict(
-            list
-        )  # what a pair becomes → where such pairs begin
-        for place, pair in enumerate(zip(row, row[1:])):
-            if pair in self._becomes:
-                places[self._becomes[pair]].append(place)
-        queue = list(places)
-        heapq.heapify(queue)
-        while queue:
-            new = heapq.heappop(queue)
-            left, right = self._pairs[new - 256]
-            for place in places.pop(new):
-                middle = place + len(self._tokens[left])
-                end = place + len(self._tokens[new])
-                if row[place] != left or row[middle] != right:
-                    continue  # one of the two has merged with its other neighbour since
-                before, after = row[place - 1], row[end]
-                row[middle] = _INSIDE
-                row[place] = row[end - 1] = new
-                for pair, begin in (
-                    ((before, new), place - len(self._tokens[before])),
-                    ((new, after), place),
-                ):
-                    if pair in self._becomes:
-                        if self._becomes[pair] not in places:
-                            heapq.heappush(queue, self._becomes[pair])
-                        places[self._becomes[pair]].append(begin)
-        merged, place = [], 1
-        while row[place] != _END:
-            merged.append(row[place])
-            place += len(self._tokens[row[place]])
-        return merged
+    def _encode_many(self, pieces: set[str]) -> None:
+        """Remembers the ids of these pieces; those that are new are cut and merged all at once."""
+        new = pieces - self._of_piece.keys()
+        if len(self._of_piece) + len(new) > _REMEMBERED:
+            self._of_piece.clear()
+            self._of_pretoken.clear()
+            new = pieces
+        # A piece that ends in white space could join the one that is put after it here.
+        new = [p for p in new if len(p) <= _LONGEST_REMEMBERED and not p[-1:].isspace()]
+        if not new:
+            return
+        pretokens = split(" " + " ".join(new), self.pattern)
+        word_of = {pretoken: n for n, pretoken in enumerate(dict.fromkeys(pretokens))}
+        words = [pretoken.encode("utf-8", "surrogateescape") for pretoken in word_of]
+        tokens, counts = self._merges.many(words)
+        # From the different words to the pre-tokens in their order, and which piece each of these belongs to: a piece
+        # is as long as its pre-tokens, with the space before it.
+        which = np.array(list(map(word_of.__getitem__, pretokens)))
+        begins = (np.cumsum(counts) - counts)[which]
+        counts = counts[which]
+        ends = np.cumsum(counts)
+        every = np.repeat(begins - (ends - counts), counts) + np.arange(ends[-1])
+        ids = tuple(self._ids_of_numbers[tokens[every]].tolist())
+        characters = np.cumsum(list(map(len, pretokens)))
+        last = np.searchsorted(
+            characters, np.cumsum(list(map(len, new))) + np.arange(1, len(new) + 1)
+        )
+        piece_ends = ends[last].tolist()
+        for piece, begin, end in zip(new, [0, *piece_ends], piece_ends):
+            self._of_piece[piece] = ids[begin:end]
 
 
 class _Remembering(dict):
@@ -294,11 +252,6 @@ class _Remembering(dict):
                 self.clear()
             self[text] = ids
         return ids
-
-
-def _is_plain(word: str) -> bool:
-    """Letters only: with the space before it, it is one pre-token by both patterns."""
-    return word.isascii() and word.isalpha()
 
 
 def _any_of(tokens: Iterable[str]) -> re.Pattern[str]:

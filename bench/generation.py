@@ -1,0 +1,73 @@
+"""Tokens per second while writing, beside transformers' `generate`: GPT-2's smallest sizes, random weights, float32.
+
+    python bench/generation.py [--tokens 64] [--prompt 32] [--rounds 3] [--batches 1 8]
+
+Same weights, same prompts, greedy, with caches, in turns; the best round of each counts, and the whole call is timed,
+reading the prompt too. Exit status 1 where ours is less than 1.4 times as fast at batch 1, or 2 times at batch 8.
+"""
+
+import argparse
+import sys
+import time
+
+import torch
+from transformers import GPT2Config, GPT2LMHeadModel
+
+from shared.llm.checkpoints import from_transformers
+from shared.llm.generate import Sampling, generate_tokens
+from shared.llm.model import Parts
+
+BARS = {1: 1.4, 8: 2.0}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--tokens", type=int, default=64)
+    parser.add_argument("--prompt", type=int, default=32)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--batches", type=int, nargs="+", default=[1, 8])
+    chosen = parser.parse_args()
+    torch.manual_seed(0)
+    theirs = GPT2LMHeadModel(GPT2Config()).eval()
+    theirs.generation_config.eos_token_id = None
+    ours = from_transformers(theirs, Parts.fused())
+    settings = Sampling(max_tokens=chosen.tokens, temperature=0)
+    print(f"{torch.get_num_threads()} threads, torch {torch.__version__}, {chosen}")
+    fell_short = 0
+    for batch in chosen.batches:
+        prompts = torch.randint(0, 50_000, (batch, chosen.prompt))
+
+        def they(prompts: torch.Tensor = prompts) -> list[list[int]]:
+            written = theirs.generate(
+                prompts,
+                attention_mask=torch.ones_like(prompts),
+                max_new_tokens=chosen.tokens,
+                do_sample=False,
+                pad_token_id=0,
+            )
+            return written[:, chosen.prompt :].tolist()
+
+        def we(prompts: torch.Tensor = prompts) -> list[list[int]]:
+            return [c.tokens for c in generate_tokens(ours, prompts.tolist(), settings)]
+
+        best = {"ours": float("inf"), "transformers": float("inf")}
+        for _ in range(chosen.rounds):  # in turns, so that a busy machine slows both
+            written = {}
+            for name, work in (("ours", we), ("transformers", they)):
+                started = time.perf_counter()
+                written[name] = work()
+                best[name] = min(best[name], time.perf_counter() - started)
+        same = written["ours"] == written["transformers"]
+        speed = {name: batch * chosen.tokens / seconds for name, seconds in best.items()}
+        ratio = speed["ours"] / speed["transformers"]
+        print(
+            f"batch {batch:3}   ours {speed['ours']:7.1f} tokens/s   "
+            f"transformers {speed['transformers']:7.1f}   ratio {ratio:.2f}   same tokens: {same}",
+            flush=True,
+        )
+        fell_short += ratio < BARS.get(batch, 0)
+    return 1 if fell_short else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -117,7 +117,7 @@ def _bar(stage: str) -> Iterator[Callable[[int, int | None], None] | None]:
         return
     from tqdm import tqdm
 
-    with tqdm(desc=stage, leave=False, unit="") as bar:
+    with tqdm(desc=stage, leave=False, unit="", disable=None) as bar:  # None: where no terminal is
 
         def tell(done: int, total: int | None = None) -> None:
             bar.total = total

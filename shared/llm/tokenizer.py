@@ -65,10 +65,15 @@ class LibraryTokenizer:
                 "the tokenizer names no token that ends a text (eos_token), and the pipeline needs one; "
                 f"its special tokens are {sorted(self.special)}."
             )
+        self._eos_token = found[0]
         self.eos_id = self.special[found[0]]
         self._reading = backend
         self._plain = library.Tokenizer.from_str(backend.to_str())
         self._plain.encode_special_tokens = True  # the library's word for: they are text
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Made anew in another process: the library's own way there forgets `encode_special_tokens`."""
+        return _from_string, (self._reading.to_str(), self._eos_token)
 
     def encode(self, text: str, special: bool = True) -> list[int]:
         """The ids of a text."""
@@ -170,6 +175,10 @@ def load_tokenizer(folder_or_name: str | Path) -> LibraryTokenizer:
     if getattr(theirs, "backend_tokenizer", None) is None:
         raise ValueError(f"{folder_or_name} has no fast tokenizer, and the pipeline needs one.")
     return LibraryTokenizer(theirs.backend_tokenizer, theirs.eos_token)
+
+
+def _from_string(written: str, eos_token: str) -> LibraryTokenizer:
+    return LibraryTokenizer(library.Tokenizer.from_str(written), eos_token)
 
 
 def _bpe(texts: Iterable[str], vocab_size: int, special_tokens: list[str]) -> library.Tokenizer:

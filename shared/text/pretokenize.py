@@ -14,10 +14,11 @@ import regex
 # GPT-2: English contractions; letters, digits, or other signs, each with one space before them; white space, of which
 # the last space is left to the word that follows.
 GPT2_PATTERN = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
-# GPT-4: contractions in capitals too; any one sign before letters; at most three digits; line ends by themselves.
+# GPT-4: contractions in capitals too; any one sign before letters; at most three digits; white space cut after its line
+# ends, but whole where the text ends with it.
 CL100K_PATTERN = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}"
-    r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+    r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s+(?![\s\S])|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
 # With these two, a single space between two characters that are none always begins a pre-token.
 _BEGIN_AT_A_SPACE = {GPT2_PATTERN, CL100K_PATTERN}

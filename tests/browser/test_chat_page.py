@@ -90,7 +90,7 @@ def done(page):
 
 
 def test_a_conversation(opened, shots):
-    with served(saying(SAID, 0.004, lambda question: FOUND)) as client:
+    with served(saying(SAID, 0.008, lambda question: FOUND)) as client:
         page = opened(client.address)
         page.get_by_text("Answers come with the passages").wait_for()
         page.screenshot(path=shots / "chat-empty.png")

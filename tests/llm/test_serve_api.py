@@ -10,7 +10,8 @@ import pytest
 
 from shared.llm.chat import encode
 from shared.llm.generate import Sampling, generate, generate_tokens
-from tests.llm.serving import Bytes, idle, saying, served, tiny
+from shared.llm.serve.sources import Source, finder_of
+from tests.llm.serving import Bytes, idle, saying, served, service, tiny
 
 
 @pytest.fixture(scope="module")
@@ -415,3 +416,67 @@ def test_the_openai_client(client):
             theirs.completions.create(model="gpt-4", prompt="a")
         with pytest.raises(openai.BadRequestError, match="temperature is 9"):
             theirs.completions.create(model="tiny", prompt="a", temperature=9)
+
+
+# Answers from an index
+
+
+FOUND = [Source("Bee", "Bees dance.", "Dance", "https://x.example"), Source("Hive", "A " * 40)]
+
+
+def test_sources_go_to_the_model_and_to_the_reader():
+    asked = []
+
+    def find(question):
+        asked.append(question)
+        return FOUND if "bee" in question else []
+
+    with served(service(tiny(max_length=400), finder=find)) as client:
+        assert client.get("/v1/models").json()["data"][0]["index"] is True
+        ask = {"messages": [{"role": "user", "content": "Why do bees dance?"}], "max_tokens": 9}
+        alone = chat(client, **ask).json()
+        assert "sources" not in alone and not asked
+        answer = chat(client, **ask, sources=True).json()
+        assert answer["sources"][0] == {
+            "title": "Bee",
+            "text": "Bees dance.",
+            "section": "Dance",
+            "url": "https://x.example",
+        }
+        assert len(answer["sources"]) == 2 and asked == ["Why do bees dance?"]
+        assert answer["usage"]["prompt_tokens"] > alone["usage"]["prompt_tokens"] + 90
+        first, *rest = events(chat(client, **ask, sources=True, stream=True))
+        assert first["sources"] == answer["sources"]
+        assert all("sources" not in piece for piece in rest)
+        ask["messages"][0]["content"] = "Hello"
+        assert chat(client, **ask, sources=True).json()["sources"] == []
+
+
+def test_passages_that_do_not_fit_are_left_out():
+    one = service(tiny(max_length=250))
+    messages = [{"role": "user", "content": "Why do bees dance?"}]
+    told = one.with_sources(messages, FOUND)
+    assert "[1] Bee\nBees dance." in told[0]["content"] and "[2]" not in told[0]["content"]
+    assert told[-1] == messages[0]
+    assert one.with_sources(messages, FOUND[::-1]) == messages
+    assert one.with_sources(messages, []) == messages
+
+
+def test_an_index_on_disk(tmp_path):
+    from shared.llm.retrieve import Index
+
+    articles = [
+        {
+            "id": "1",
+            "title": "Honey bee",
+            "text": "Bees dance to tell the others where flowers are.",
+        },
+        {"id": "2", "title": "Moon", "text": "The moon goes around the earth in 27 days."},
+        {"id": "3", "title": "Tea", "text": "Tea is made of leaves and hot water."},
+    ]
+    Index.build(articles, tmp_path / "index", workers=1)
+    find = finder_of(tmp_path / "index")
+    assert find("How long does the moon take?")[0].title == "Moon"
+    assert find("  ") == []
+    with pytest.raises(ValueError, match="holds no index"):
+        finder_of(tmp_path)

@@ -23,7 +23,7 @@ from shared.llm.serve.page import page
 from shared.llm.serve.replies import Reply, joined
 from shared.llm.serve.schemas import ChatRequest, CompletionRequest
 from shared.llm.serve.service import Service
-from shared.llm.serve.sources import last_question, with_sources
+from shared.llm.serve.sources import last_question
 
 _ERROR = {
     "type": "object",
@@ -105,7 +105,7 @@ def create_app(
     async def completions(asked: CompletionRequest, request: Request) -> Response:
         """Goes on from a prompt."""
         service.check_model(asked.model)
-        texts = service.of_completion(asked)
+        texts = await asyncio.to_thread(service.of_completion, asked)  # a long prompt takes long
         reply = Reply(service.name, service.tokenizer, False, asked.logprobs is not None)
         return await _answered(service, asked, request, texts, reply)
 
@@ -121,8 +121,8 @@ def create_app(
                 raise ApiError(400, message, "no_index", "sources")
             sources = await asyncio.to_thread(service.finder, last_question(messages))
             more = {"sources": [source.shown() for source in sources]}
-            messages = with_sources(messages, sources)
-        texts = service.of_chat(asked, messages)
+            messages = await asyncio.to_thread(service.with_sources, messages, sources)
+        texts = await asyncio.to_thread(service.of_chat, asked, messages)
         reply = Reply(service.name, service.tokenizer, True, bool(asked.logprobs))
         return await _answered(service, asked, request, texts, reply, **more)
 

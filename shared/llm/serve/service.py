@@ -15,7 +15,7 @@ from shared.llm.serve.engine import Engine, Full, Piece, Stopped, Text
 from shared.llm.serve.errors import ApiError
 from shared.llm.serve.limits import Limits
 from shared.llm.serve.schemas import ChatRequest, CompletionRequest, Request
-from shared.llm.serve.sources import Finder
+from shared.llm.serve.sources import Finder, Source, with_sources
 from shared.llm.tokenizer import Tokenizer
 
 
@@ -88,6 +88,16 @@ class Service:
             likely=(asked.top_logprobs or 0) if asked.logprobs else None,
             stop=self.chat.stop,
         )
+
+    def with_sources(
+        self, messages: Sequence[dict[str, str]], sources: Sequence[Source]
+    ) -> list[dict[str, str]]:
+        """The messages with as many of the passages, best first, as leave a quarter of the context for the answer."""
+        for count in range(len(sources), 0, -1):
+            told = with_sources(messages, sources[:count])
+            if len(self.chat.encode(told)) <= 3 * self.engine.context // 4:
+                return told
+        return list(messages)
 
     def _texts(
         self,

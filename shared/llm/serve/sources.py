@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 
@@ -22,6 +23,21 @@ class Source:
 
 # A question → the passages that fit it, best first; none where nothing relevant was found.
 Finder = Callable[[str], Sequence[Source]]
+
+
+def finder_of(folder: str | Path, k: int = 3) -> Finder:
+    """Looks up the k best passages of an index. Raises ValueError where the folder holds none."""
+    from shared.llm.retrieve import Index
+
+    index = Index.open(folder)
+
+    def find(question: str) -> list[Source]:
+        if not question or question.isspace():
+            return []
+        hits = index.search(question, k)
+        return [Source(hit.title, hit.passage, hit.section, hit.url) for hit in hits]
+
+    return find
 
 
 def with_sources(

@@ -18,7 +18,10 @@ from shared.nn.recurrent import State
 
 
 def real_tokens(lengths: Tensor, t: int) -> Tensor:
-    """The mask of a padded batch: True where a sequence is, False past its end.   lengths: (n,)   →   (n, t), bool"""
+    """The mask of a padded batch: True where a sequence is, False past its end.   lengths: (n,)   →   (n, t), bool
+
+    With an axis for queries, (n, 1, t), it is week 6's `padding_mask`; a test keeps the two alike.
+    """
     return torch.arange(t, device=lengths.device) < lengths[:, None]
 
 
@@ -75,7 +78,7 @@ def reverse_padded(x: Tensor, lengths: Tensor) -> Tensor:
 
 
 class Unrolled(nn.Module):
-    """A reader made of one of our cells."""
+    """A reader made of one of our cells. (`recurrent_lm.Unrolled` hands its state on instead, and knows no padding.)"""
 
     def __init__(self, cell: nn.Module) -> None:
         super().__init__()

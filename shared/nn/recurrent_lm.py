@@ -19,7 +19,8 @@ LanguageModel = Callable[[Tensor, State | None], tuple[Tensor, State]]
 
 
 class Unrolled(nn.Module):
-    """A recurrent layer made of a cell, to be called like torch.nn.RNN(batch_first=True).
+    """A recurrent layer made of a cell, to be called like torch.nn.RNN(batch_first=True). For padded batches there is
+    `padded.Unrolled`.
 
     forward(inputs, state): (n, t, d_in) → (n, t, d), and the last state
     """

@@ -8,6 +8,7 @@ from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from shared.nn import padded
+from shared.nn.attention import padding_mask
 from shared.nn.recurrent import GRUCell, LSTMCell, RNNCell
 
 KINDS = {"RNN": (RNNCell, nn.RNN), "LSTM": (LSTMCell, nn.LSTM), "GRU": (GRUCell, nn.GRU)}
@@ -178,3 +179,7 @@ def test_masked_mean_gradient_is_one_over_the_length():
     padded.masked_mean(x, mask).sum().backward()
     expected = (mask / LENGTHS[:, None]).double()[..., None].expand_as(x)
     torch.testing.assert_close(x.grad, expected)
+
+
+def test_real_tokens_are_the_padding_mask_without_its_queries() -> None:
+    assert torch.equal(padded.real_tokens(LENGTHS, 9), padding_mask(LENGTHS, 9).squeeze(-2))

@@ -36,26 +36,31 @@ def collect(
     folder: str | Path,
     limit: int | None = None,
     progress: Progress | None = None,
+    max_bytes: int | None = None,
     shard_bytes: int = SHARD_BYTES,
 ) -> dict[str, Any]:
     """Write the articles of a source to `folder` as `articles-00000.jsonl` …, closed at about `shard_bytes` each.
 
     source: "simple" or "en", Wikipedia by `shared.data.wikipedia` (what BUMBLEBEE_DATA has, else from the hub, else
     the stand-in); "encyclopedia", the pocket encyclopedia; or a file or folder of .jsonl, .jsonl.gz, .txt, .txt.gz and
-    .parquet. limit: end after so many articles. progress(done, total): articles; total is None where nobody knows it.
+    .parquet. limit, max_bytes: end after so many articles, or with the article whose text reaches so many bytes.
+    progress(done, total): articles; total is None where nobody knows it.
     An article is {"id", "title", "text", "url"}; those without text are left out and counted.
     Returns the record; its "data" is the source's line (real or stand-in). Raises ValueError where the source has no
     article, where a file is damaged (naming it and the line), and where it changed since this folder was begun.
     """
-    if limit is not None and limit < 1:
-        raise ValueError(f"limit must be 1 or more, or None for all articles; it was {limit}")
+    for name, value in (("limit", limit), ("max_bytes", max_bytes)):
+        if value is not None and value < 1:
+            raise ValueError(f"{name} must be 1 or more, or None for all articles; it was {value}")
     folder, cost = Path(folder), Cost()
     folder.mkdir(parents=True, exist_ok=True)
     remove_leftovers(folder)
     about, stream, counts = _open(source)
-    articles = _told(islice(stream, limit), counts, about["total"], limit, progress)
-    shards = _kept(folder, articles, about["data"], limit, shard_bytes)
-    kept, counts["characters"] = len(shards), 0
+    total = None if max_bytes is not None else about["total"]
+    articles = _told(_ended(stream, limit, max_bytes), counts, total, limit, progress)
+    shards = _kept(folder, articles, about["data"], limit, max_bytes, shard_bytes)
+    kept = len(shards)
+    counts["characters"] = counts["text_bytes"] = 0
     while (first := next(articles, None)) is not None:
         shard = write_shard(
             shard_path(folder, len(shards)),
@@ -64,6 +69,7 @@ def collect(
             data=about["data"],
             until_bytes=shard_bytes,
             characters=_reset(counts, "characters"),
+            text_bytes=_reset(counts, "text_bytes"),
         )
         shards.append(shard)
     if not shards:
@@ -88,7 +94,7 @@ def collect(
 
 def _open(source: str | Path) -> tuple[dict[str, Any], Iterator[dict[str, Any]], dict[str, int]]:
     """What is known of a source, its articles, and counters that fill while these are read."""
-    counts = {"without_text": 0, "invalid_utf8": 0, "characters": 0, "articles": 0}
+    counts = {"without_text": 0, "invalid_utf8": 0, "characters": 0, "text_bytes": 0, "articles": 0}
     if source in SOURCES:
         from shared import data
 
@@ -124,6 +130,22 @@ def _with_text(rows: Iterator[dict[str, Any]], counts: dict[str, int]) -> Iterat
             counts["without_text"] += 1
 
 
+def _ended(
+    articles: Iterator[dict[str, Any]], limit: int | None, max_bytes: int | None
+) -> Iterator[dict[str, Any]]:
+    """The first articles: `limit` of them, or as many as it takes to reach `max_bytes` of text."""
+    size = 0
+    for article in islice(articles, limit):
+        yield article
+        size += _n_bytes(article)
+        if max_bytes is not None and size >= max_bytes:
+            return
+
+
+def _n_bytes(article: dict[str, Any]) -> int:
+    return len(article["text"].encode("utf-8", "replace"))
+
+
 def _told(
     articles: Iterator[dict[str, Any]],
     counts: dict[str, int],
@@ -137,6 +159,7 @@ def _told(
     for article in articles:
         counts["articles"] += 1
         counts["characters"] += len(article["text"])
+        counts["text_bytes"] += _n_bytes(article)
         if progress is not None and counts["articles"] % 100 == 0:
             progress(counts["articles"], total)
         yield article
@@ -159,14 +182,24 @@ def _kept(
     articles: Iterator[dict[str, Any]],
     data: str,
     limit: int | None,
+    max_bytes: int | None,
     shard_bytes: int,
 ) -> list[Shard]:
     """The shards from an earlier call that this one would write again, after reading past their articles."""
     shards: list[Shard] = []
-    left = limit
+    n_articles = n_bytes = 0
     while (shard := whole_shard(shard_path(folder, len(shards)))) is not None:
-        as_now = shard.note.get("data") == data and shard.note.get("until_bytes") == shard_bytes
-        if not as_now or shard.bytes < shard_bytes or (left is not None and shard.articles > left):
+        note = shard.note
+        if note.get("data") != data or note.get("until_bytes") != shard_bytes:
+            break
+        n_articles += shard.articles
+        n_bytes += note["text_bytes"]
+        # the last shard of an earlier call may have ended early, and the last of this call may have to
+        if (
+            shard.bytes < shard_bytes
+            or (limit is not None and n_articles > limit)
+            or (max_bytes is not None and n_bytes > max_bytes)
+        ):
             break
         digest = hashlib.sha256()
         for article in islice(articles, shard.articles):
@@ -177,5 +210,4 @@ def _kept(
                 f"begun. Remove {folder} and collect again."
             )
         shards.append(shard)
-        left = None if left is None else left - shard.articles
     return shards

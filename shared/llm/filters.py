@@ -53,7 +53,7 @@ class Page:
 
     @cached_property
     def lines(self) -> list[str]:
-        return [line for line in self.text.split("\n") if line]
+        return [line for line in map(str.strip, self.text.split("\n")) if line]
 
 
 # The most frequent words of English; about 40 % of any English text, a few per cent of any other.
@@ -155,7 +155,7 @@ def repeated_phrases(page: Page, bounds: Thresholds) -> bool:
     if len(words) < 12:
         return False
     phrase, times = Counter(zip(words, words[1:], words[2:])).most_common(1)[0]
-    if times > 2 and times * sum(map(len, phrase)) > bounds.max_top_phrase * sum(map(len, words)):
+    if times > 3 and times * sum(map(len, phrase)) > bounds.max_top_phrase * sum(map(len, words)):
         return True
     runs = [words[start:] for start in range(6)]
     n_runs = len(words) - 5

@@ -39,9 +39,12 @@ _ODD_SPACE = re.compile("[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]")
 _AS_OF = re.compile(r"(?<!\w)A?s of ((?:[A-Z][a-z]+ )?\d{4})\[ ?\[?update\]\]?")
 _NOTE = re.compile(r"\[(?: ?\[?update\]\]?|(?:variations|citation needed|note \d+|\d{1,3})\])")
 _BRACKETS = re.compile(r"\([^()\n]*\)|\[[^()\[\]\n]{0,20}\]")
-_STRAY_BRACKET = re.compile(r"(?:^|(?<=[;,])) ?\]")
+_STRAY_BRACKET = re.compile(r"(?:^|(?<=[;, \"”])) ?\]")
+# (German:, abbreviated NSDAP): the name of a language, and what was said in it is gone
+_LABEL = re.compile(r"(?:^|(?<=[;,] ))[A-Z][\w -]{2,30}: ?(?:\" ?\")? ?(?=[;,]|$)")
 _SEPARATORS = re.compile(r"([;,])(?: ?[;,])+")
-_LEADING, _TRAILING = " ;,:./–—-", " ;,"
+_BEFORE_END = re.compile(r"[,;]+ ?\.(?=\s|$)")
+_MARKS = " ;,:./–—-"
 _GONE = "\x00"  # stands for brackets that were empty, until the space before them is gone too
 
 
@@ -133,15 +136,19 @@ def _without_holes(text: str) -> str:
             text = _BRACKETS.sub(_mended, text)
         if _GONE in text:
             text = text.replace(" " + _GONE, "").replace(_GONE, "")
-    return _SEPARATORS.sub(r"\1", text)
+    return _BEFORE_END.sub(".", _SEPARATORS.sub(r"\1", text))
 
 
 def _mended(match: re.Match[str]) -> str:
     """(; Arabic: x, ) as (Arabic: x); () and (, or ) as nothing."""
     whole = match.group()
     inside = whole[1:-1]
-    if whole[0] == "(" and "]" in inside and "[" not in inside:
+    if whole[0] == "[":
+        return whole if inside.strip(" ;,") else _GONE
+    if "]" in inside and "[" not in inside:
         inside = _STRAY_BRACKET.sub("", inside)
-    inside = inside.lstrip(_LEADING if not inside.strip(_LEADING) else " ;,:").rstrip(_TRAILING)
-    inside = _SEPARATORS.sub(r"\1", inside)
-    return whole[0] + inside + whole[-1] if inside not in ("", "or", "and") else _GONE
+    inside = inside.strip(" ;,").lstrip(":") if inside.strip(_MARKS) else ""
+    if ":" in inside:
+        inside = _LABEL.sub("", inside)
+    inside = _SEPARATORS.sub(r"\1", inside).strip(" ;,")
+    return f"({inside})" if inside not in ("", "or", "and") else _GONE

@@ -270,10 +270,13 @@ def _batches_of(texts: Iterator[str]) -> Iterator[list[str]]:
 
 
 def _encode(tokenizer: Any, texts: list[str]) -> list[list[int]]:
-    """encode_batch, but long texts in pieces."""
+    """encode_batch, but long texts in pieces. A special token that is spelled out in a text is text like any other."""
     if all(len(text) <= 2 * _PIECE for text in texts):
-        return tokenizer.encode_batch(texts)
-    return [[i for piece in pieces(text) for i in tokenizer.encode(piece)] for text in texts]
+        return tokenizer.encode_batch(texts, special=False)
+    return [
+        [i for piece in pieces(text) for i in tokenizer.encode(piece, special=False)]
+        for text in texts
+    ]
 
 
 def _totals(parts: list[dict[str, Any]]) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Which articles are learned from and which are held out (week 9).
 
-    record = split("run/deduplicate", "run/split")
+    record = split("run/clean", "run/deduplicate", "run/split")
     np.load("run/split/split.npy")         # for each article 0 left out (a duplicate), 1 train, 2 validation
 
 Clusters of duplicates are decided as one, so nothing in validation is nearly the same as anything in training.
@@ -16,34 +16,37 @@ import numpy as np
 from shared.llm.deduplicate import load_about, save_array
 from shared.llm.files import digest_of, file_sha256
 from shared.llm.minhash import text_hash
+from shared.llm.shards import shards_of
 from shared.llm.workers import Cost
 
 LEFT_OUT, TRAIN, VALIDATION = 0, 1, 2
 
 
 def split(
+    articles_folder: str | Path,
     deduplicate_folder: str | Path,
     folder: str | Path,
-    share: float = 0.01,
+    validation_share: float = 0.01,
     at_least: int = 20,
     seed: int = 0,
 ) -> dict[str, Any]:
     """Write `split.npy`, uint8 for each article in their order over the shards.
 
-    share: of the articles, and so about of the characters, that validation gets. at_least: and at least so many
-    articles, but no more than a fifth of them.
+    validation_share: of the articles, and so about of the characters. at_least: and at least so many articles, but no
+    more than a fifth of them.
     Each cluster has a number in [0, 1) from the seed and its first article's id; validation is where it is below
-    `share`. So an article stays where it is when others are added, except where `at_least` decides (a small corpus).
+    the share. So an article stays where it is when others are added, except where `at_least` decides (a small corpus).
     Returns the record. Raises ValueError where there are fewer than two different articles.
     """
-    if not 0 < share < 1:
-        raise ValueError(f"share must be between 0 and 1; it was {share}")
+    if not 0 < validation_share < 1:
+        raise ValueError(f"validation_share must be between 0 and 1; it was {validation_share}")
     source, folder, cost = Path(deduplicate_folder), Path(folder), Cost()
     folder.mkdir(parents=True, exist_ok=True)
     keep, ids = np.load(source / "keep.npy"), load_about(source, "id")
-    if len(keep) != len(ids):
+    n_articles = sum(shard.articles for shard in shards_of(Path(articles_folder)))
+    if not len(keep) == len(ids) == n_articles:
         raise ValueError(
-            f"{source}/keep.npy speaks of {len(keep):,} articles, about-*.npy of {len(ids):,}: "
+            f"{source} speaks of {len(keep):,} articles, but {articles_folder} has {n_articles:,}: "
             "run the stage `deduplicate` again."
         )
     first = np.flatnonzero(keep)  # the first of each cluster is the one that is kept
@@ -53,24 +56,26 @@ def split(
         )
     numbers = np.array([lot(int(identity), seed) for identity in ids[first]])
     bound = max(1, min(at_least, len(first) // 5))
-    limit = max(share, np.partition(numbers, bound - 1)[bound - 1])
-    held_out = numbers <= limit if limit > share else numbers < share
+    limit = max(validation_share, np.partition(numbers, bound - 1)[bound - 1])
+    held_out = numbers <= limit
     parts = np.full(len(keep), LEFT_OUT, dtype=np.uint8)
     parts[first] = np.where(held_out, VALIDATION, TRAIN)
     save_array(folder / "split.npy", parts)
     characters = load_about(source, "characters")
-    counts = {
-        name: {
+    left_out, train, validation = (
+        {
             "articles": int((parts == value).sum()),
             "characters": int(characters[parts == value].sum()),
         }
-        for name, value in (("left_out", 0), ("train", TRAIN), ("validation", VALIDATION))
-    }
-    kept = counts["train"]["characters"] + counts["validation"]["characters"]
+        for value in (LEFT_OUT, TRAIN, VALIDATION)
+    )
     return {
-        **counts,
-        "validation_share": round(counts["validation"]["characters"] / max(1, kept), 5),
-        "settings": {"share": share, "at_least": at_least, "seed": seed},
+        "splits": {"train": train, "validation": validation},
+        "left_out": left_out,
+        "validation_share": round(
+            validation["characters"] / max(1, train["characters"] + validation["characters"]), 5
+        ),
+        "settings": {"validation_share": validation_share, "at_least": at_least, "seed": seed},
         **cost.record(int(characters.sum())),
         "digest": digest_of([file_sha256(folder / "split.npy")]),
     }

@@ -23,11 +23,11 @@ class ByteTokenizer:
 
     vocab_size, eos_id, special = 257, 256, {"<|endoftext|>": 256}
 
-    def encode(self, text: str) -> list[int]:
+    def encode(self, text: str, special: bool = True) -> list[int]:
         return list(text.encode("utf-8"))
 
-    def encode_batch(self, texts: list[str]) -> list[list[int]]:
-        return [self.encode(text) for text in texts]
+    def encode_batch(self, texts: list[str], special: bool = True) -> list[list[int]]:
+        return [self.encode(text, special) for text in texts]
 
     def decode(self, ids: list[int]) -> str:
         return bytes(i for i in ids if i < 256).decode("utf-8")
@@ -249,9 +249,9 @@ sys.path.insert(0, sys.argv[1])
 from test_packing import ByteTokenizer
 from shared.llm.packing import pack
 class Slow(ByteTokenizer):
-    def encode_batch(self, texts):
+    def encode_batch(self, texts, special):
         time.sleep(0.02)
-        return super().encode_batch(texts)
+        return super().encode_batch(texts, special)
 Slow.__reduce__ = lambda self: (ByteTokenizer, ())
 pack(Slow(), *sys.argv[2:5], workers=1)
 """

@@ -49,8 +49,8 @@ class BPETokenizer:
     ) -> None:
         self.merges = [(bytes(left), bytes(right)) for left, right in merges]
         self.pattern = pattern
-        self._merges = Merges(self.merges)
-        tokens = self._merges.tokens
+        self._merging = Merges(self.merges)
+        tokens = self._merging.tokens
         if ids is None:
             in_order = [tokens[byte] for byte in BYTES] + tokens[256:]
             ids = {token: number for number, token in enumerate(in_order)}
@@ -203,7 +203,7 @@ class BPETokenizer:
 
     def _encode_pretoken(self, pretoken: str) -> tuple[int, ...]:
         data = pretoken.encode("utf-8", "surrogateescape")
-        merge = self._merges.word if len(data) <= _SHORT else self._merges.long_word
+        merge = self._merging.word if len(data) <= _SHORT else self._merging.long_word
         return tuple(self._ids_of_numbers[merge(data)].tolist())
 
     def _encode_many(self, pieces: set[str]) -> None:
@@ -220,7 +220,7 @@ class BPETokenizer:
         pretokens = split(" " + " ".join(new), self.pattern)
         word_of = {pretoken: n for n, pretoken in enumerate(dict.fromkeys(pretokens))}
         words = [pretoken.encode("utf-8", "surrogateescape") for pretoken in word_of]
-        tokens, counts = self._merges.many(words)
+        tokens, counts = self._merging.many(words)
         # From the different words to the pre-tokens in their order, and which piece each of these belongs to: a piece
         # is as long as its pre-tokens, with the space before it.
         which = np.array(list(map(word_of.__getitem__, pretokens)))

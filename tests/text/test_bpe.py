@@ -409,7 +409,7 @@ def test_gpt2_gives_tiktokens_ids(real_data):
     assert ours.encode("a<|endoftext|>", "all")[-1] == 50_256
     # Every token is what its own bytes become. So ours, which ranks pairs, and tiktoken, which ranks tokens, agree.
     for i, (left, right) in enumerate(ours.merges):
-        assert ours._merges.word(left + right) == [256 + i]
+        assert ours._merging.word(left + right) == [256 + i]
 
 
 def test_gpt2_gives_transformers_ids(real_data, tmp_path):

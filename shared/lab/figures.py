@@ -94,6 +94,7 @@ def curves(
             linewidth=1.3,
         )
     axes.set(xlabel=xlabel, ylabel=ylabel, title=title)
+    axes.xaxis.get_major_locator().set_params(integer=True)  # there is no epoch 1.5
     if log:
         axes.set_yscale("log")
     if len(histories) + len(baselines or {}) > 1:

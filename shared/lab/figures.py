@@ -13,6 +13,7 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
 COLOURS = {
@@ -94,7 +95,8 @@ def curves(
             linewidth=1.3,
         )
     axes.set(xlabel=xlabel, ylabel=ylabel, title=title)
-    axes.xaxis.get_major_locator().set_params(integer=True)  # there is no epoch 1.5
+    whole = MaxNLocator("auto", steps=(1, 2, 5, 10), integer=True)  # there is no epoch 1.5
+    axes.xaxis.set_major_locator(whole)
     if log:
         axes.set_yscale("log")
     if len(histories) + len(baselines or {}) > 1:

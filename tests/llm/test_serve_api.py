@@ -203,6 +203,8 @@ WRONG = [
     ({"prompt": "a", "stop": ""}, 400, "stop is ''"),
     ({"prompt": "a", "stop": ["a"] * 5}, 400, "stop is ['a', 'a', 'a', 'a', 'a']"),
     ({"prompt": "a", "max_token": 5}, 400, "There is no field max_token."),
+    ({"prompt": "a", "x" * 999: 5}, 400, "There is no field xxx"),
+    ('{"prompt": "a", "\\ud800": 1}', 400, "There is no field ?."),
     ({"prompt": "a", "frequency_penalty": 1.0}, 400, "frequency_penalty is 1.0"),
     ({"prompt": "a", "logprobs": 6}, 400, "logprobs is 6"),
     ({"prompt": "a", "stream_options": {}}, 400, "stream_options is given; then stream must be"),

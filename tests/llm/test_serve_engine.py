@@ -10,9 +10,10 @@ import torch
 from shared.llm.config import bert, gpt2
 from shared.llm.generate import Sampling, generate_tokens
 from shared.llm.model import LanguageModel, Parts
-from shared.llm.serve.engine import Engine, Full, Stopped, Text
+from shared.llm.serve.engine import Engine, Full, Stopped
 from shared.llm.serve.limits import Limits
 from shared.llm.serve.rows import Rows
+from shared.llm.serve.texts import Text
 from tests.llm.serving import Bytes, Saying, tiny
 
 
@@ -235,3 +236,17 @@ def test_rows_grow_and_keep_what_they_hold():
         assert torch.equal(seen[torch.arange(3), :, torch.tensor([7, 0, 5])], key[:, :, 0])
     with pytest.raises(ValueError, match="5 rows of 10 tokens do not fit"):
         rows.reserve(5, 10)
+
+
+def test_tokens_that_nobody_can_spell_are_not_written():
+    """A model may have room for more tokens than its tokenizer has."""
+    model = tiny()
+    with torch.no_grad():
+        model.embedding.weight[200:] *= 50
+    tokenizer = Bytes()
+    tokenizer.vocab_size = 200
+    with Writer(model, tokenizer) as writer:
+        texts = [writer.text([number], max_tokens=30, temperature=1) for number in range(4)]
+        writer.engine.submit(texts)
+        writer.wait(texts)
+    assert all(max(text.written) < 200 for text in texts)

@@ -14,7 +14,6 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from shared.llm.serve.engine import Text
 from shared.llm.serve.errors import ApiError, from_validation
 from shared.llm.serve.events import DONE, EventStream, event, unless_left
 from shared.llm.serve.gate import Gate
@@ -24,6 +23,7 @@ from shared.llm.serve.replies import Reply, joined
 from shared.llm.serve.schemas import ChatRequest, CompletionRequest
 from shared.llm.serve.service import Service
 from shared.llm.serve.sources import last_question
+from shared.llm.serve.texts import Text
 
 _ERROR = {
     "type": "object",
@@ -58,7 +58,7 @@ def create_app(
 ) -> FastAPI:
     """The application. token, hosts: as in `Gate`."""
     metrics = Metrics()
-    service.engine.waits = metrics.waited
+    service.engine.on_first_token = metrics.waited
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:

@@ -19,16 +19,17 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
-from shared.llm.generate import Sampling, generator, next_token
+from shared.llm.draw import draw
+from shared.llm.generate import generator
 from shared.llm.model import LanguageModel
 from shared.llm.narrow import narrow
 from shared.llm.serve.limits import Limits
 from shared.llm.serve.rows import Rows, bytes_of_a_token
+from shared.llm.serve.texts import Piece, Text
 from shared.llm.text_pieces import TextPieces
 from shared.llm.tokenizer import Tokenizer
 
@@ -45,59 +46,6 @@ class Full(Exception):
 
 class Stopped(Exception):
     """The engine is not running: the server is shutting down, or a step has failed."""
-
-
-@dataclass(eq=False)
-class Piece:
-    """What one step added to a text.
-
-    text:   characters that are certain by now, perhaps none   tokens: those that were written
-    log_probabilities: of each token, where asked for; likely: of each, the likeliest tokens with theirs
-    reason: "stop", "length", "cancelled", "timeout" or "error" with the last piece, else None
-    """
-
-    text: str = ""
-    tokens: list[int] = field(default_factory=list)
-    log_probabilities: list[float] = field(default_factory=list)
-    likely: list[list[tuple[int, float]]] = field(default_factory=list)
-    reason: str | None = None
-
-
-@dataclass(eq=False)
-class Text:
-    """One text to write.
-
-    prompt:   its tokens, at least one   settings: of `Sampling`   copy: which of several texts after this prompt
-    ends:     tokens that end it, themselves not written
-    likely:   with `settings.log_probabilities`: also so many of the likeliest tokens at each place
-    deadline: by `time.monotonic`, when it is given up
-    deliver:  called with the texts and pieces of a step, once for all texts that share it
-    owner:    whatever the one who submits wants to find again
-    """
-
-    prompt: list[int]
-    settings: Sampling
-    deliver: Callable[[list[tuple[Text, Piece]]], None]
-    ends: frozenset[int] = frozenset()
-    copy: int = 0
-    likely: int = 0
-    deadline: float = float("inf")
-    owner: object = None
-
-    cancelled: bool = False
-    written: list[int] = field(default_factory=list)
-    submitted: float = 0.0
-    first: float | None = None  # when its first token was written
-
-    @property
-    def first_of_prompt(self) -> bool:
-        """False where another text goes on from the same prompt, which then counts there."""
-        return self.copy == 0
-
-    @property
-    def reserved(self) -> int:
-        """The most tokens that it will ever hold."""
-        return len(self.prompt) + self.settings.max_tokens
 
 
 class _Row:
@@ -129,10 +77,9 @@ class Engine:
             self.device,
         )
         self.queue: deque[Text] = deque()
-        self.rows: list[
-            _Row
-        ] = []  # row i of the cache; those that write, then at most one that still reads
-        self.reading = False  # whether the last row still reads its prompt
+        # Item i has row i of the cache: those that write, then at most one that still reads its prompt.
+        self.rows: list[_Row] = []
+        self.reading = False  # whether there is that one
         self.changed = threading.Condition()
         self.running = False
         self.thread: threading.Thread | None = None
@@ -140,9 +87,7 @@ class Engine:
         self.written = self.read = self.steps = 0  # tokens written, prompt tokens read, steps
         self.ended: dict[str, int] = {}
         self.seconds = 0.0  # spent in steps
-        self.waits: Callable[[float], None] = lambda seconds: (
-            None
-        )  # told each wait for a first token
+        self.on_first_token: Callable[[float], None] | None = None  # told how long each text waited
 
     # What other threads call
 
@@ -283,16 +228,20 @@ class Engine:
 
     def _choose(self, rows: list[_Row], logits: Tensor) -> None:
         """The next token of each of these rows: logits (n, vocab_size)."""
-        logits = logits.float().cpu()
-        for row, of_row in zip(rows, logits):
-            text = row.text
-            settings = text.settings
-            before = text.prompt + text.written if settings.repetition_penalty != 1 else ()
-            token = next_token(of_row, before, settings, row.source)
-            piece = Piece()
+        # A model may have room for more tokens than its tokenizer spells: a round number is quicker.
+        logits = logits[:, : self.tokenizer.vocab_size].float().cpu()
+        tokens = draw(
+            logits,
+            [row.text.settings for row in rows],
+            [row.source for row in rows],
+            [row.text.so_far if row.text.settings.repetition_penalty != 1 else () for row in rows],
+        )
+        for row, of_row, token in zip(rows, logits, tokens):
+            text, settings, piece = row.text, row.text.settings, Piece()
             if text.first is None:
                 text.first = time.monotonic()
-                self.waits(text.first - text.submitted)
+                if self.on_first_token is not None:
+                    self.on_first_token(text.first - text.submitted)
             if token in text.ends:
                 piece.reason = "stop"
             else:

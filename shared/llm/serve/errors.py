@@ -26,10 +26,12 @@ class ApiError(Exception):
         kind = {401: "authentication_error", 429: "rate_limit_error"}.get(
             self.status, "invalid_request_error" if self.status < 500 else "server_error"
         )
+        error = {"message": str(self), "type": kind, "param": self.param, "code": self.code}
         # A lone half of a surrogate pair, which JSON allows, can't be sent.
-        message = str(self).encode("utf-8", "replace").decode("utf-8")
-        error = {"message": message, "type": kind, "param": self.param, "code": self.code}
-        return {"error": error}
+        sound = {
+            name: says and says.encode("utf-8", "replace").decode() for name, says in error.items()
+        }
+        return {"error": sound}
 
     def response(self) -> JSONResponse:
         return JSONResponse(self.body(), self.status, self.headers)
@@ -46,7 +48,7 @@ def from_validation(errors: Sequence[Mapping[str, Any]]) -> ApiError:
     last = len(where) - 1 if error["type"] == "extra_forbidden" else None
     field = ".".join(str(p) for i, p in enumerate(where) if i == last or not _is_type(p))
     if error["type"] == "extra_forbidden":
-        return ApiError(400, f"There is no field {field}.", "unknown_field", field)
+        return ApiError(400, f"There is no field {field[:100]}.", "unknown_field", field[:100])
     if not field:
         message = "The body must be a JSON object, sent as application/json."
         return ApiError(400, message, "invalid_body")

@@ -31,7 +31,9 @@ class EventStream(Response):
     media_type = "text/event-stream"
 
     def __init__(self, events: AsyncIterator[bytes], patience: float) -> None:
-        super().__init__(headers={"x-accel-buffering": "no"})  # proxies must not collect it
+        # Proxies must not collect it. And a browser that stops reading would, to use the connection again, go on
+        # reading for a while first: so that nobody writes for it meanwhile, the connection is not to be used again.
+        super().__init__(headers={"x-accel-buffering": "no", "connection": "close"})
         del self.headers["content-length"]
         self.events, self.patience = events, patience
 

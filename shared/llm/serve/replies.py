@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from shared.llm.serve.engine import Piece, Text
+from shared.llm.serve.texts import Piece, Text
 from shared.llm.tokenizer import Tokenizer
 
 

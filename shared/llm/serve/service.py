@@ -11,11 +11,12 @@ from typing import Any
 
 from shared.llm.generate import Sampling
 from shared.llm.serve.chat_forms import ChatForm
-from shared.llm.serve.engine import Engine, Full, Piece, Stopped, Text
+from shared.llm.serve.engine import Engine, Full, Stopped
 from shared.llm.serve.errors import ApiError
 from shared.llm.serve.limits import Limits
 from shared.llm.serve.schemas import ChatRequest, CompletionRequest, Request
 from shared.llm.serve.sources import Finder, Source, with_sources
+from shared.llm.serve.texts import Piece, Text
 from shared.llm.tokenizer import Tokenizer
 
 

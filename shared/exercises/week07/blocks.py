@@ -365,6 +365,7 @@ MULTI_HEAD_ATTENTION = Exercise(
     hints=(
         "Where do the queries come from, and where keys and values, when a context is given?",
         "Project, split each of the three into heads, attend (all heads at once), join, project with self.output.",
+        "context = x where it is None, and mask = mask.unsqueeze(-3) where mask.ndim > 2; then "
         "query, key, value = (split_heads(p(c), self.n_heads) for p, c in ((self.query, x), (self.key, context), "
         "(self.value, context))); return self.output(join_heads(scaled_dot_product_attention(query, key, value, "
         "mask)))",

@@ -697,11 +697,9 @@ GROUPED_QUERY_ATTENTION = Exercise(
     hints=(
         "In which order: repeat, keep, turn, norm, split? What should the cache hold as little of as possible?",
         "Project and split, norm queries and keys, turn them, extend the cache, repeat the heads of keys and values, "
-        "attend, "
-        "join, output.",
-        "times = self.n_heads // self.n_kv_heads; return self.output(join_heads(self.attention(query, "
-        "repeat_heads(key, "
-        "times), repeat_heads(value, times), mask)))",
+        "attend, join, output. Positions and mask get an axis for the heads where they have a batch in front.",
+        "times = self.n_heads // self.n_kv_heads; mask = mask.unsqueeze(-3) where mask.ndim > 2; return "
+        "self.output(join_heads(self.attention(query, repeat_heads(key, times), repeat_heads(value, times), mask)))",
     ),
     alternatives=(_GroupedByGroups,),
 )

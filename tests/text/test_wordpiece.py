@@ -167,6 +167,7 @@ def test_special_tokens_only_where_they_are_allowed(vocabulary):
         ours.encode("a", {"[NO]"})
 
 
+@pytest.mark.filterwarnings("ignore:the texts allow only")
 def test_rare_characters_have_no_place():
     texts = ["abab " * 50, "abab xyz é東"]
     small = train_wordpiece(texts, 20, alphabet=2)

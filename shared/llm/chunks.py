@@ -64,9 +64,12 @@ _HEAD = re.compile(
     re.MULTILINE,
 )
 _MOST_WORDS = 8
-# What makes a short line with a full stop a sentence.
-_VERBS_LINE = "is are was were be been has have had can could will would may must does do did see died born became"
-_VERBS = frozenset(_VERBS_LINE.split())
+# What makes a short line with a full stop a sentence: verbs, and pronouns, which want one.
+_OF_SENTENCES_LINE = (
+    "is are was were be been has have had can could will would may must does do did see died born became "
+    "it he she they we"
+)
+_OF_SENTENCES = frozenset(_OF_SENTENCES_LINE.split())
 _ENDS = tuple(".!?:;,…")
 
 
@@ -94,7 +97,7 @@ def _head_of(match: re.Match[str], text: str) -> str | None:
     words = name.split()
     if match.start() == 0 or not words or len(words) > _MOST_WORDS or words[0][0].islower():
         return None
-    if not _VERBS.isdisjoint(word.lower() for word in words):
+    if not _OF_SENTENCES.isdisjoint(word.lower() for word in words):
         return None
     below = text[match.end() : match.end() + 3]
     if match["bare"]:
@@ -121,7 +124,7 @@ def sentences(text: str, start: int = 0, end: int | None = None) -> list[tuple[i
     end = len(text) if end is None else end
     found, first = [], start
     for match in _BREAK.finditer(text, start, end):
-        if match.group(1) is not None and text[match.start()] == ".":
+        if text[match.start()] == "." and match.start() + 1 == match.start(1):
             word = _LAST_WORD.search(text, max(first, match.start() - 12), match.start())
             if word is not None:
                 last = word.group()

@@ -9,8 +9,8 @@ to rank: Cao et al., "Learning to Rank: From Pairwise Approach to Listwise Appro
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -137,6 +137,26 @@ def _pair_share(question: Question, words: Sequence[str]) -> float:
         near.update(zip(words, words[gap:]))
     found = sum(weight for a, b, weight in question.pairs if (a, b) in near or (b, a) in near)
     return found / sum(weight for _, _, weight in question.pairs)
+
+
+def examples(
+    index: Any, questions: Iterable[tuple[str, str]]
+) -> tuple[list[np.ndarray], list[int]]:
+    """For `fit`: features of each question's candidates, and the row of the first one from the right article.
+
+    index: with `candidates` and `passages`, as `retrieve.Index` has. questions: (question, id of its article).
+    Questions whose article is not among the candidates teach nothing and are left out.
+    """
+    tables, right = [], []
+    for question, article in questions:
+        places, table = index.candidates(question)
+        found = [
+            row for row, place in enumerate(places) if index.passages[int(place)].article == article
+        ]
+        if found:
+            tables.append(table)
+            right.append(found[0])
+    return tables, right
 
 
 def fit(

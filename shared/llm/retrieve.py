@@ -24,6 +24,7 @@ from shared.llm.chunks import SIZE
 from shared.llm.hybrid import reciprocal_rank_fusion
 from shared.llm.indexing import index_articles
 from shared.llm.passages import Passages
+from shared.llm.relevance import chance
 from shared.llm.rerank import Candidate, Question, features, weights_for
 from shared.llm.run import read_json, write_json
 from shared.llm.terms import Terms
@@ -50,18 +51,32 @@ class Hit:
     place: int
 
     @property
+    def text(self) -> str:
+        """The passage, by the name that tools use."""
+        return self.passage
+
+    @property
     def citation(self) -> str:
         """Article and section: “Honey bee”, Dance."""
         return f"“{self.title or self.article}”" + (f", {self.section}" if self.section else "")
 
 
 class Index:
-    """Passages, their BM25 weights and, where it was built with an encoder, their vectors."""
+    """Passages, their BM25 weights and, where it was built with an encoder, their vectors.
+
+    chance: what a question without an answer gets here, see `relevance.chance`.
+    """
 
     def __init__(
-        self, passages: Passages, bm25: BM25, terms: Terms, encoder: Any = None, vectors: Any = None
+        self,
+        passages: Passages,
+        bm25: BM25,
+        terms: Terms,
+        encoder: Any = None,
+        vectors: Any = None,
+        chance: float = 0.0,
     ) -> None:
-        self.passages, self.bm25, self.terms = passages, bm25, terms
+        self.passages, self.bm25, self.terms, self.chance = passages, bm25, terms, chance
         self.encoder, self.vectors = encoder, vectors
 
     @classmethod
@@ -97,6 +112,7 @@ class Index:
         passages.save(folder)
         bm25.save(folder / "bm25")
         about = {"terms": terms.settings(), "passages": len(passages), "encoder": None}
+        vectors = None
         if encoder is not None:
             from shared.llm.dense import Vectors
 
@@ -104,6 +120,8 @@ class Index:
             Vectors(matrix).save(folder)
             encoder.save(folder / "encoder")
             about["encoder"] = type(encoder).__name__
+            vectors = Vectors(matrix)
+        about["chance"] = chance(cls(passages, bm25, terms, encoder, vectors))
         write_json(folder / ABOUT, about | {"articles": passages.n_articles})
         return cls.open(folder, None if encoder is None else encoder)
 
@@ -128,7 +146,8 @@ class Index:
         sizes = {len(passages), bm25.n_passages, about["passages"]}
         if len(sizes | ({len(vectors)} if vectors is not None else set())) > 1:
             raise ValueError(f"{folder} is damaged (its files do not fit): build the index anew.")
-        return cls(passages, bm25, Terms(**about["terms"]), encoder if vectors else None, vectors)
+        encoder = encoder if vectors is not None else None
+        return cls(passages, bm25, Terms(**about["terms"]), encoder, vectors, about["chance"])
 
     def __len__(self) -> int:
         return len(self.passages)

@@ -71,18 +71,18 @@ class Terms:
 
 
 def s_stem(word: str) -> str:
-    """An English plural as its singular, roughly: ponies → pony, horses → horse, cats → cat; glass and virus stay.
+    """An English plural as its singular, roughly: ponies → pony, horses → horse, bees → bee; glass and virus stay.
 
-    Source: Harman, "How effective is suffixing?" (1991): only the first rule whose ending a word has is looked at.
+    Source: Harman, "How effective is suffixing?" (1991): the first of these rules that holds. Words of up to three
+    letters stay as they are.
         -ies → -y   unless -eies, -aies
         -es  → -e   unless -aes, -ees, -oes
         -s   →      unless -us, -ss
-    Words of three letters and fewer, and words with a digit before the s (1980s), keep the s only where a rule says so.
     """
     if len(word) <= 3 or word[-1] != "s":
         return word
-    if word.endswith("ies"):
-        return word if word.endswith(("eies", "aies")) else word[:-3] + "y"
-    if word.endswith("es"):
-        return word if word.endswith(("aes", "ees", "oes")) else word[:-1]
+    if word.endswith("ies") and not word.endswith(("eies", "aies")):
+        return word[:-3] + "y"
+    if word.endswith("es") and not word.endswith(("aes", "ees", "oes")):
+        return word[:-1]
     return word if word.endswith(("us", "ss")) else word[:-1]

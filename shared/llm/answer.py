@@ -1,0 +1,131 @@
+"""An answer from an index, with where it is from; or that nothing relevant was found (week 9).
+
+    print(ask("runs/mine/index", "Who taught the bees to dance?"))
+
+Without a model, the answer is the sentence that says most of what the question says. With one, the model is given the
+passages and writes. Either way the passages are cited, and whether there is an answer at all is decided before: a
+search always finds something, so a small logistic model of the best passages says how likely they are the right ones
+(`relevance`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from shared.llm.relevance import relevance
+from shared.llm.rerank import Question, best_sentence
+from shared.llm.retrieve import Hit, Index
+
+NOTHING = "Nothing relevant was found."
+THRESHOLD = 0.5
+
+
+@dataclass(frozen=True)
+class Answer:
+    """text: the answer, or NOTHING. found: whether there is one. relevance: how likely the best passage is right.
+
+    sources: the passages that the answer is from, cited as [1], [2] … in `str(answer)`.
+    """
+
+    question: str
+    text: str
+    found: bool
+    relevance: float
+    sources: tuple[Hit, ...]
+
+    def __str__(self) -> str:
+        cited = [f"[{number}] {hit.citation}" for number, hit in enumerate(self.sources, start=1)]
+        return "\n".join([self.text, *cited])
+
+
+def chances(index: Index, question: str, hits: Sequence[Hit]) -> list[float]:
+    """How likely it is of each passage that it is the right one, from 0 to 1, by how much of the question it says."""
+    places = np.array([hit.place for hit in hits], dtype=np.int64)
+    table = index.features(question, places, np.ones(len(hits)))
+    return [relevance(row, index.chance) for row in table]
+
+
+def answer(
+    index: Index,
+    question: str,
+    model: Callable[[str], str] | tuple[Any, Any] | None = None,
+    k: int = 3,
+    how: str | None = None,
+    threshold: float = THRESHOLD,
+) -> Answer:
+    """The answer to a question from an index.
+
+    model: None, the best sentence; a function from a prompt to what is written after it; or a `LanguageModel` and its
+    tokenizer, which write at most 100 tokens. k: so many passages are looked at, or given to the model.
+    threshold: from 0 (always answer) to 1 (never). Raises ValueError for bad arguments, as `Index.search` does.
+    """
+    if not 0 <= threshold <= 1:
+        raise ValueError(f"threshold must be from 0 to 1; it was {threshold}.")
+    hits = index.search(question, k, how)
+    likely = max(chances(index, question, hits), default=0.0)
+    if not hits or likely < threshold:
+        return Answer(question, NOTHING, False, likely, ())
+    if model is not None:
+        text = _written(model, question, hits)
+        return Answer(question, text, True, likely, tuple(hits))
+    asked = Question(question, index.terms, index.idf)
+    found = [_sentence(asked, index, hit) for hit in hits]
+    first = max(range(len(hits)), key=lambda place: (found[place][1], -place))
+    return Answer(question, found[first][0], True, likely, (hits[first],))
+
+
+def _sentence(question: Question, index: Index, hit: Hit) -> tuple[str, float]:
+    """The sentence of a passage that says most of what the question says, and how much; a name, number or year that the
+    question asks for counts as well."""
+    heads = set(index.terms(hit.title)) | set(index.terms(hit.section))
+    sentence, share = best_sentence(question, hit.passage, heads)
+    return " ".join(sentence.split()), share
+
+
+def prompt(question: str, hits: Sequence[Hit]) -> str:
+    """What a model is given: the passages, numbered, then the question."""
+    passages = [
+        f"[{number}] {hit.title}{f', {hit.section}' if hit.section else ''}\n{hit.passage}"
+        for number, hit in enumerate(hits, start=1)
+    ]
+    return "\n\n".join(
+        [
+            "Answer the question from these passages only, in one or two sentences.",
+            *passages,
+            f"Question: {question.strip()}\nAnswer:",
+        ]
+    )
+
+
+def _written(
+    model: Callable[[str], str] | tuple[Any, Any], question: str, hits: Sequence[Hit]
+) -> str:
+    if not isinstance(model, tuple):
+        return model(prompt(question, hits)).strip()
+    from shared.llm.generate import Sampling, generate
+
+    network, tokenizer = model
+    n_new, kept = 100, list(hits)
+    room = network.config.max_length - n_new
+    while len(kept) > 1 and len(tokenizer.encode(prompt(question, kept))) > room:
+        kept.pop()
+    sampling = Sampling(max_tokens=n_new, temperature=0.0, stop=("\n\n", "\nQuestion:"))
+    return generate(network, tokenizer, [prompt(question, kept)], sampling)[0].text.strip()
+
+
+def ask(
+    folder: str | Path,
+    question: str,
+    k: int = 3,
+    how: str | None = None,
+    model: Callable[[str], str] | tuple[Any, Any] | None = None,
+    encoder: Any = None,
+    threshold: float = THRESHOLD,
+) -> Answer:
+    """`bumblebee ask`: a question to an index that `build_index` made. Raises ValueError for bad input."""
+    return answer(Index.open(folder, encoder), question, model, k, how, threshold)

@@ -308,8 +308,8 @@ RELATIVE_BUCKETS = Exercise(
         "With 8 buckets up to 20: which distances have a bucket of their own, and how many buckets are left for 4 to "
         "20?",
         "exact = n_buckets // 2. Below it the distance is the bucket. From it on: exact + (n_buckets − exact) · "
-        "log(distance / exact) / log(furthest / exact), rounded down, at most n_buckets − 1. With causal=False the same "
-        "with n_buckets // 2 for |distance|, and n_buckets // 2 more where the key is ahead.",
+        "log(distance / exact) / log(furthest / exact), rounded down, at most n_buckets − 1. With causal=False the "
+        "same with n_buckets // 2 for |distance|, and n_buckets // 2 more where the key is ahead.",
         "steps = torch.log(distance.clamp(min=1).float() / exact) / math.log(furthest / exact); shared = (exact + "
         "(steps * "
         "(n_buckets - exact)).long()).clamp(max=n_buckets - 1); torch.where(distance < exact, distance, shared)",

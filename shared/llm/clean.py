@@ -30,7 +30,7 @@ from shared.llm.shards import (
 )
 from shared.llm.workers import Cost, Progress, for_each
 
-VERSION = 1  # goes up when cleaning changes, so that shards cleaned before are cleaned anew
+VERSION = 2  # goes up when cleaning changes, so that shards cleaned before are cleaned anew
 
 
 class _Job(NamedTuple):

@@ -42,6 +42,9 @@ _BRACKETS = re.compile(r"\([^()\n]*\)|\[[^()\[\]\n]{0,20}\]")
 _STRAY_BRACKET = re.compile(r"(?:^|(?<=[;, \"”])) ?\]")
 # (German:, abbreviated NSDAP): the name of a language, and what was said in it is gone
 _LABEL = re.compile(r"(?:^|(?<=[;,] ))[A-Z][\w -]{2,30}: ?(?:\" ?\")? ?(?=[;,]|$)")
+# What the innermost brackets leave in those around them: ( or Russian: … (same in Ukrainian); )
+_OPENED = re.compile(r"\( (?:(?:or|and) |[;,] ?)*")
+_CLOSED = re.compile(r"[;,]? \)")
 _SEPARATORS = re.compile(r"([;,])(?: ?[;,])+")
 _BEFORE_END = re.compile(r"[,;]+ ?\.(?=\s|$)")
 _MARKS = " ;,:./–—-"
@@ -134,6 +137,10 @@ def _without_holes(text: str) -> str:
     if "(" in text or "[" in text:
         for _ in range(2):  # (; ()) needs a second turn
             text = _BRACKETS.sub(_mended, text)
+        if "( " in text:
+            text = _OPENED.sub("(", text)
+        if " )" in text:
+            text = _CLOSED.sub(")", text)
         if _GONE in text:
             text = text.replace(" " + _GONE, "").replace(_GONE, "")
     return _BEFORE_END.sub(".", _SEPARATORS.sub(r"\1", text))

@@ -95,7 +95,7 @@ def is_heading(line: str, next_line: str | None) -> bool:
         return False
     if not (line[0].isupper() or line[0].isdigit() or line[0] in "\"'("):
         return False
-    return ". " not in body and "; " not in body and next_line != ""
+    return "; " not in body and next_line != "" and not _SENTENCE_END.search(body)
 
 
 def without_layout(text: str) -> str:
@@ -119,7 +119,8 @@ def without_layout(text: str) -> str:
         elif not skipping:
             blocks.append((False, _PAGE.sub("", line) if ":" in line else line))
     blocks = [
-        (heading, block if heading else without_holes(block)) for heading, block in _joined(blocks)
+        (heading, block if heading else without_holes(block, keep_first=place == 0))
+        for place, (heading, block) in enumerate(_joined(blocks))
     ]
     blocks = _without_announcements([block for block in blocks if block[1]])
     kept: list[str] = []
@@ -142,8 +143,11 @@ def _is_debris(line: str) -> bool:
     return "=" in line and _ATTRIBUTE.search(line) is not None
 
 
-def without_holes(paragraph: str) -> str:
-    """A paragraph without its sentences that have lost a formula, a piece of code or a word."""
+def without_holes(paragraph: str, keep_first: bool = False) -> str:
+    """A paragraph without its sentences that have lost a formula, a piece of code or a word.
+
+    keep_first: keep the first all the same, as the one that says what the article is about.
+    """
     marks = _MARK_AFTER_SPACE.search(paragraph)
     placeholder = ("formula_" in paragraph or "codice_" in paragraph) and _PLACEHOLDER.search(
         paragraph
@@ -151,8 +155,9 @@ def without_holes(paragraph: str) -> str:
     if placeholder or (marks and _HOLE.search(paragraph)):
         paragraph = " ".join(
             sentence
-            for sentence in _SENTENCE_END.split(paragraph)
-            if not (_PLACEHOLDER.search(sentence) or _HOLE.search(sentence))
+            for place, sentence in enumerate(_SENTENCE_END.split(paragraph))
+            if not _PLACEHOLDER.search(sentence)
+            and (not _HOLE.search(sentence) or (keep_first and place == 0))
         )
     return _BEFORE_MARK.sub(r"\1", paragraph) if marks else paragraph
 

@@ -21,6 +21,7 @@ from shared.llm.shards import read_articles, shard_path, shards_of, write_shard
         ("Andorra (; ], ]), officially", "Andorra, officially"),
         ('(Czech: "Václav" ]; c. 907)', '(Czech: "Václav"; c. 907)'),
         ("Nauru ( , , or ), formerly", "Nauru, formerly"),
+        ("Kyiv ( or Russian: Киев (old); )", "Kyiv (Russian: Киев (old))"),
         ("discus (\xa0) is", "discus is"),
         ("party (German:, abbreviated NSDAP)", "party (abbreviated NSDAP)"),
         ("his web site,. He", "his web site. He"),
@@ -142,6 +143,15 @@ def test_a_wiki_article() -> None:
 def test_bare_headings_and_empty_lines_as_newer_extracts_have_them() -> None:
     text = "A bee is an insect.\n\nLife\nIt lives.\n\nReferences\n\nOther websites \n\n"
     assert without_layout(text) == "A bee is an insect.\n\nLife\n\nIt lives."
+
+
+def test_headings_with_abbreviations_and_first_sentences_stay() -> None:
+    text = "The reef lies , north of . It is small.\nEinstein and U.S. citizenship.\nHe came to the reef of . Late."
+    assert without_layout(text).split("\n\n") == [
+        "The reef lies, north of. It is small.",
+        "Einstein and U.S. citizenship",
+        "Late.",
+    ]
 
 
 def test_text_from_elsewhere_keeps_its_lines() -> None:

@@ -243,6 +243,34 @@ def test_pieces_are_the_text(text: str, size: int) -> None:
     assert len(parts) == 1 or all(parts[:-1])
 
 
+def test_the_pipelines_own_tokenizer(tmp_path: Path) -> None:
+    from shared.llm.tokenizer import load_tokenizer, train_tokenizer
+
+    text = (
+        "The end is written <|endoftext|> in text.\nIt's all\n\nthe same, 12 bees!\n  They\tdance. "
+        * 40
+    )
+    train_tokenizer([text], 300, tmp_path / "tokenizer")
+    tokenizer = load_tokenizer(tmp_path / "tokenizer")
+    whole = tokenizer.encode(text, special=False)
+    for size in (100, 300):
+        parts = list(pieces(text, size))
+        assert len(parts) > 5
+        assert [i for part in parts for i in tokenizer.encode(part, special=False)] == whole
+    articles = tmp_path / "articles"
+    articles.mkdir()
+    rows = [{"id": str(n), "title": "T", "text": text, "url": ""} for n in range(3)]
+    write_shard(shard_path(articles, 0), rows)
+    np.save(tmp_path / "split.npy", np.array([1, 2, 1], dtype=np.uint8))
+    pack(tmp_path / "tokenizer", articles, tmp_path / "split.npy", tmp_path / "pack")
+    tokens = Tokens.open(tmp_path / "pack", "train")
+    found = [tokenizer.decode(ids[:-1]) for ids in tokens.documents()]
+    assert found == [f"T\n\n{text}"] * 2, "a mark that is spelled out in a text ends no document"
+    train_tokenizer([text * 2 + "more"], 301, tmp_path / "tokenizer")
+    again = pack(tmp_path / "tokenizer", articles, tmp_path / "split.npy", tmp_path / "pack")
+    assert again["shards_kept"] == 0, "another tokenizer packs anew"
+
+
 KILLED = """
 import sys, time
 sys.path.insert(0, sys.argv[1])

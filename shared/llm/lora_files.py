@@ -23,6 +23,7 @@ from shared.llm.model import LanguageModel
 from shared.llm.run import read_json, write_json
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
+OURS = "bumblebee_lora.json"
 _TASKS = {"bert": None}  # peft has no word for masked language models
 
 
@@ -59,14 +60,16 @@ def save_lora(model: LanguageModel, folder: str | Path, base: str | Path | None 
         "lora_dropout": 0.0,
         "bias": "none",
         "inference_mode": True,
-        "bumblebee": {
-            "rank": layers[0][1].rank,
-            "alpha": layers[0][1].alpha,
-            "targets": sorted({name.rpartition(".")[2] for name, _ in layers}),
-        },
     }
     save_file({name: t.contiguous() for name, t in tensors.items()}, folder / WEIGHTS)
     write_json(folder / CONFIG, config)
+    # What peft need not know: which of our layers its matrices are.
+    ours = {
+        "rank": layers[0][1].rank,
+        "alpha": layers[0][1].alpha,
+        "targets": sorted({name.rpartition(".")[2] for name, _ in layers}),
+    }
+    write_json(folder / OURS, ours)
     return folder
 
 
@@ -78,9 +81,9 @@ def load_lora(model: LanguageModel, folder: str | Path) -> LanguageModel:
     folder = Path(folder)
     if not (folder / CONFIG).is_file() or not (folder / WEIGHTS).is_file():
         raise ValueError(f"{folder} holds no LoRA layers; save_lora writes {CONFIG} and {WEIGHTS}.")
-    ours = read_json(folder / CONFIG).get("bumblebee")
-    if ours is None:
+    if not (folder / OURS).is_file():
         raise ValueError(f"{folder} was not written by save_lora; open it with peft.")
+    ours = read_json(folder / OURS)
     tensors, kind = load_file(folder / WEIGHTS), kind_of(model.config)
     add_lora(model, ours["rank"], ours["alpha"], ours["targets"])
     joined: dict[str, dict[int | None, LoRALinear]] = {}

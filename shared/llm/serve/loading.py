@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 from shared.llm import chat
+from shared.llm.compress import QUANTIZED, load_quantized
 from shared.llm.model import LanguageModel
 from shared.llm.serve.chat_forms import ChatForm, chatml, plain
 from shared.llm.tokenizer import LibraryTokenizer, load_tokenizer
@@ -26,13 +27,16 @@ class Loaded:
 
 
 def load(which: str, device: str | None = None) -> Loaded:
-    """which: the folder of a run, a folder in transformers' format, or a name on the hub ("Qwen/Qwen3-0.6B").
+    """which: the folder of a run, one in transformers' format, one of `quantize_folder`, or a name on the hub.
 
     device: None: a GPU where there is one. Raises ValueError with one sentence where there is no model.
     """
     folder = Path(which)
     if (folder / "pretrain").is_dir():
         model, tokenizer, trained_on_chats = _of_run(folder)
+    elif (folder / QUANTIZED).is_file():
+        model, tokenizer = load_quantized(folder)
+        trained_on_chats = chat.START in _chat_template(which)
     elif (folder / "config.json").is_file() or (
         not folder.exists() and re.fullmatch(r"[\w.-]+/[\w.-]+", which)
     ):

@@ -92,6 +92,14 @@ def clients(address: str, count: int, tokens: int) -> tuple[float, list[float], 
     return sum(f[0] for f in found) / seconds, [f[1] for f in found], [f[2] for f in found]
 
 
+def until_it_listens(port: int) -> None:
+    for _ in range(100):
+        with socket.socket() as knocking:
+            if knocking.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.1)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--tokens", type=int, default=64)
@@ -111,6 +119,7 @@ def main() -> int:
             port, n_threads, size = process.stdout.readline().split()
             address = f"127.0.0.1:{port}"
             print(f"{size} million parameters, {n_threads} threads, {chosen}")
+            until_it_listens(int(port))
             clients(address, 2, 8)  # warms up
             best = {1: 0.0, 16: 0.0}
             for _ in range(chosen.rounds):  # in turns, so that a busy machine slows both

@@ -58,8 +58,9 @@ def draw(
             found = of_rows.argmax(dim=-1).tolist()
         else:
             how = [settings[row] for row in rows]
-            temperature = torch.tensor([[one.temperature] for one in how])
-            p = torch.softmax(of_rows / temperature, dim=-1)
+            temperature = torch.tensor([[max(one.temperature, 1e-6)] for one in how])
+            below = of_rows - of_rows.amax(dim=-1, keepdim=True)  # what is large must not overflow
+            p = torch.softmax(below / temperature, dim=-1)
             chance = [
                 torch.rand((), generator=generators[row], dtype=torch.float64) for row in rows
             ]

@@ -219,19 +219,24 @@ def test_on_a_phone_in_the_dark(opened, shots):
 
 
 def test_what_goes_wrong_is_said(opened, shots):
-    with served(saying("Yes.", max_length=60), token="secret") as client:
+    with served(saying("Yes.", max_length=80), token="secret") as client:
         page = opened(client.address)
         page.get_by_role("dialog").wait_for()
         page.get_by_label("Token", exact=True).fill("secret")
         page.get_by_role("button", name="Done").click()
         page.get_by_text("tiny", exact=True).wait_for()
         ask(page, "long " * 20)
-        page.get_by_text("the model's context holds 60").wait_for()
+        page.get_by_text("the model's context holds 80").wait_for()
         page.screenshot(path=shots / "chat-problem.png")
         ask(page, "Hi")
         done(page)
         assert answers(page).inner_text() == "Yes."
         assert page.locator("li.user").count() == 1, "what failed makes room for the next question"
+        for number in (2, 3):
+            ask(page, "Hello again!")
+            until(page, lambda n=number: answers(page).all_text_contents() == ["Yes."] * n)
+            done(page)
+        assert "the beginning of the chat no longer fits" in page.locator(".note").last.inner_text()
         # The browser itself reports each answer that is no success; nothing else may have gone wrong.
         assert all("Failed to load resource" in error for error in page.errors)
         page.errors.clear()

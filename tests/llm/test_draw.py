@@ -72,3 +72,10 @@ def test_many_draws_differ():
     one, generator = settings(), torch.Generator().manual_seed(0)
     drawn = draw(torch.zeros(500, 300), [one] * 500, [generator] * 500, [[]] * 500)
     assert len(set(drawn)) > 200 and min(drawn) >= 0 and max(drawn) < 300
+
+
+def test_next_to_no_temperature_is_greedy():
+    logits = 90 * torch.randn(4, 300, generator=torch.Generator().manual_seed(5))
+    one = settings(temperature=1e-40)
+    generators = [torch.Generator()] * 4
+    assert draw(logits, [one] * 4, generators, [[]] * 4) == logits.argmax(-1).tolist()

@@ -76,16 +76,17 @@ def test_a_transcript():
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["nowhere"], "there is no folder nowhere; `bumblebee llm` makes a model"),
-        (["."], ". holds no model: it must be the folder of a run"),
+        (["nowhere", "--port", "0"], "there is no folder nowhere; `bumblebee llm` makes a model"),
+        ([".", "--port", "0"], ". holds no model: it must be the folder of a run"),
         (["x", "--port", "99999"], "port is 99999; it must be from 0 to 65535."),
         (["x", "--host", "0.0.0.0"], "which other machines reach; then a token is needed"),
         (["x", "--host", "no.such.host.example"], "then a token is needed"),
         (["x", "--host", "203.0.113.1", "--token", "t"], "203.0.113.1:8000 can't be served at"),
+        (["x", "--port", "0", "--index", "."], "holds no index: build one there first"),
         (["x", "--token", "two words"], "token must be"),
         (["x", "--max-rows", "0"], "max_rows is 0; it must be above 0."),
         (["x", "--cache-gib", "-1"], "cache_gib is -1.0"),
-        ([], "there is no model in"),
+        (["--port", "0"], "there is no model in"),
     ],
 )
 def test_mistakes(arguments, says, tmp_path, my_work, monkeypatch, capsys):

@@ -229,7 +229,7 @@ def test_rows_grow_and_keep_what_they_hold():
     assert rows.rows * rows.length <= 400
     rows.move(0, 2)
     assert torch.equal(rows.keys[-1][2, :, :7], before)
-    for cache in rows.step(torch.tensor([7, 0, 5])):
+    for cache in rows.step([7, 0, 5]):
         key = torch.randn(3, 1, 1, 16)
         seen, _ = cache.extend(key, key)
         assert seen.shape == (3, 1, 8, 16)

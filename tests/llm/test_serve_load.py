@@ -208,7 +208,7 @@ def test_random_requests_meet_only_what_is_described():
         spec = client.get("/openapi.json").json()
         paths = [(path, how) for path, ways in spec["paths"].items() for how in ways.items()]
         assert {path for path, _ in paths} >= {"/v1/completions", "/v1/chat/completions", "/health"}
-        for _ in range(250):
+        for _ in range(160):
             path, (method, what) = chance.choice(paths)
             path = path.replace("{name}", chance.choice(["tiny", "x", "..", "%00", "ü/ü"]))
             how = {}
@@ -233,4 +233,4 @@ def test_random_requests_meet_only_what_is_described():
                 error = answer.json()["error"]
                 assert error["message"] and set(error) == {"message", "type", "param", "code"}
         assert client.get("/health").status_code == 200
-    assert statuses[200] > 60 and statuses[400] > 30 and statuses[404] > 2, statuses
+    assert statuses[200] > 40 and statuses[400] > 20 and statuses[404] > 1, statuses

@@ -123,7 +123,8 @@ def create_app(
             more = {"sources": [source.shown() for source in sources]}
             messages = await asyncio.to_thread(service.with_sources, messages, sources)
         texts = await asyncio.to_thread(service.of_chat, asked, messages)
-        reply = Reply(service.name, service.tokenizer, True, bool(asked.logprobs))
+        strip = service.chat.name == "transcript"
+        reply = Reply(service.name, service.tokenizer, True, bool(asked.logprobs), strip)
         return await _answered(service, asked, request, texts, reply, **more)
 
     app.openapi = lambda: _described(app)

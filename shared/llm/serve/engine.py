@@ -222,7 +222,7 @@ class Engine:
             columns = torch.arange(max(positions) + 1, device=self.device)
             mask = (columns <= places[:, None])[:, None]  # (n, 1, longest)
         hidden = self.model.hidden(
-            tokens, positions=places[:, None], mask=mask, caches=self.cache.step(places)
+            tokens, positions=places[:, None], mask=mask, caches=self.cache.step(positions)
         )
         self._choose(rows, self.model.logits(hidden[:, -1]))
 

@@ -12,10 +12,16 @@ from shared.llm.tokenizer import Tokenizer
 
 
 class Reply:
-    """One answer of the API. chat: whether to a chat   likely: whether log-probabilities were asked for"""
+    """One answer of the API.
 
-    def __init__(self, model: str, tokenizer: Tokenizer, chat: bool, likely: bool) -> None:
-        self.tokenizer, self.chat, self.likely = tokenizer, chat, likely
+    chat: whether to a chat   likely: whether log-probabilities were asked for
+    strip: leave out the spaces that a text begins with, as after "Assistant:"
+    """
+
+    def __init__(
+        self, model: str, tokenizer: Tokenizer, chat: bool, likely: bool, strip: bool = False
+    ) -> None:
+        self.tokenizer, self.chat, self.likely, self.strip = tokenizer, chat, likely, strip
         kind = "chatcmpl" if chat else "cmpl"
         self.head = {
             "id": f"{kind}-{secrets.token_hex(12)}",
@@ -23,11 +29,13 @@ class Reply:
             "model": model,
         }
         self.places: dict[int, int] = {}  # of each choice: characters so far, for text_offset
+        self.begun: set[int] = set()  # choices of which something other than spaces was said
 
     def whole(self, texts: Sequence[Text], pieces: Sequence[Piece], **more: Any) -> dict[str, Any]:
         """pieces: for each text all that was written, in one."""
         choices = []
         for number, piece in enumerate(pieces):
+            self._strip(number, piece)
             said: dict[str, Any] = {"text": piece.text}
             if self.chat:
                 said = {"message": {"role": "assistant", "content": piece.text, "refusal": None}}
@@ -41,6 +49,7 @@ class Reply:
         return self._chunk(number, Piece(), {"delta": {"role": "assistant", "content": ""}})
 
     def chunk(self, number: int, piece: Piece) -> dict[str, Any]:
+        self._strip(number, piece)
         said: dict[str, Any] = {"text": piece.text}
         if self.chat:
             said = {"delta": {"content": piece.text} if piece.text else {}}
@@ -49,6 +58,12 @@ class Reply:
     def last(self, texts: Sequence[Text]) -> dict[str, Any]:
         """What ends a stream, where the usage was asked for."""
         return {**self.head, "object": self._kind(), "choices": [], "usage": usage_of(texts)}
+
+    def _strip(self, number: int, piece: Piece) -> None:
+        if self.strip and number not in self.begun:
+            piece.text = piece.text.lstrip()
+            if piece.text:
+                self.begun.add(number)
 
     def _chunk(self, number: int, piece: Piece, said: dict[str, Any]) -> dict[str, Any]:
         choice = self._choice(number, piece, said)

@@ -22,7 +22,7 @@ class Rows:
     fits(rows, length):    whether so many rows of that length are within `max_tokens`
     reserve(rows, length): makes room for them; what the rows hold is kept
     prompt(row, start):    caches, one for each block, that read a stretch of one text, (1, length), from `start` on
-    step(positions):       caches that read one token for each of the first n rows, (n, 1), at their positions (n,)
+    step(positions):       caches that read one token for each of the first n rows, (n, 1), at their n positions
     move(source, target):  copies a row over another
     release():             gives the memory back; no row holds anything then
     """
@@ -67,9 +67,9 @@ class Rows:
     def prompt(self, row: int, start: int) -> list[PromptCache]:
         return [PromptCache(k[row], v[row], start) for k, v in zip(self.keys, self.values)]
 
-    def step(self, positions: Tensor) -> list[StepCache]:
-        longest = int(positions.max()) + 1
-        return [StepCache(k, v, positions, longest) for k, v in zip(self.keys, self.values)]
+    def step(self, positions: list[int]) -> list[StepCache]:
+        places, longest = torch.tensor(positions, device=self.device), max(positions) + 1
+        return [StepCache(k, v, places, longest) for k, v in zip(self.keys, self.values)]
 
     def move(self, source: int, target: int) -> None:
         for tensor in (*self.keys, *self.values):

@@ -10,6 +10,7 @@ search always finds something, so a small logistic model of the best passages sa
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,12 +18,17 @@ from typing import Any
 
 import numpy as np
 
+from shared.llm.chunks import sentences
 from shared.llm.relevance import relevance
-from shared.llm.rerank import Question, best_sentence
+from shared.llm.rerank import Question, stem_share
 from shared.llm.retrieve import Hit, Index
 
 NOTHING = "Nothing relevant was found."
 THRESHOLD = 0.5
+KIND, RANK = (
+    0.2,
+    0.1,
+)  # of a sentence: for having what is asked for, and for each place further down
 
 
 @dataclass(frozen=True)
@@ -71,20 +77,31 @@ def answer(
     if not hits or likely < threshold:
         return Answer(question, NOTHING, False, likely, ())
     if model is not None:
-        text = _written(model, question, hits)
-        return Answer(question, text, True, likely, tuple(hits))
+        text, given = _written(model, question, hits)
+        return Answer(question, text, True, likely, tuple(given))
     asked = Question(question, index.terms, index.idf)
-    found = [_sentence(asked, index, hit) for hit in hits]
-    first = max(range(len(hits)), key=lambda place: (found[place][1], -place))
-    return Answer(question, found[first][0], True, likely, (hits[first],))
+    sentence, hit = _sentence(index, asked, hits)
+    return Answer(question, sentence, True, likely, (hit,))
 
 
-def _sentence(question: Question, index: Index, hit: Hit) -> tuple[str, float]:
-    """The sentence of a passage that says most of what the question says, and how much; a name, number or year that the
-    question asks for counts as well."""
-    heads = set(index.terms(hit.title)) | set(index.terms(hit.section))
-    sentence, share = best_sentence(question, hit.passage, heads)
-    return " ".join(sentence.split()), share
+def _sentence(index: Index, question: Question, hits: Sequence[Hit]) -> tuple[str, Hit]:
+    """The sentence of these passages that is most likely the answer, and where it stands.
+
+    Half of what counts is how much of the question it says by itself, half what it says with its heads, both by stems;
+    more if it has the year, number or name that is asked for, less for each place further down.
+    """
+    best, most = ("", hits[0]), -math.inf
+    for rank, hit in enumerate(hits):
+        heads = {*index.terms(hit.title), *index.terms(hit.section)}
+        for start, end in sentences(hit.passage):
+            sentence = hit.passage[start:end]
+            words = set(index.terms(sentence))
+            score = (stem_share(question, words) + stem_share(question, words | heads)) / 2
+            if question.kind is not None and question.kind.search(sentence):
+                score += KIND
+            if score - RANK * rank > most:
+                best, most = (" ".join(sentence.split()), hit), score - RANK * rank
+    return best
 
 
 def prompt(question: str, hits: Sequence[Hit]) -> str:
@@ -104,9 +121,10 @@ def prompt(question: str, hits: Sequence[Hit]) -> str:
 
 def _written(
     model: Callable[[str], str] | tuple[Any, Any], question: str, hits: Sequence[Hit]
-) -> str:
+) -> tuple[str, Sequence[Hit]]:
+    """What the model writes, and the passages that it was given: as many as its context has room for."""
     if not isinstance(model, tuple):
-        return model(prompt(question, hits)).strip()
+        return model(prompt(question, hits)).strip(), hits
     from shared.llm.generate import Sampling, generate
 
     network, tokenizer = model
@@ -115,7 +133,7 @@ def _written(
     while len(kept) > 1 and len(tokenizer.encode(prompt(question, kept))) > room:
         kept.pop()
     sampling = Sampling(max_tokens=n_new, temperature=0.0, stop=("\n\n", "\nQuestion:"))
-    return generate(network, tokenizer, [prompt(question, kept)], sampling)[0].text.strip()
+    return generate(network, tokenizer, [prompt(question, kept)], sampling)[0].text.strip(), kept
 
 
 def ask(

@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 
 from shared.llm.run import read_json, write_json
-from shared.llm.strings import Strings, mapped
+from shared.llm.strings import Strings, mapped, save_array
 
 VARIANTS = ("lucene", "robertson")
 
@@ -150,7 +150,7 @@ class BM25:
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         for name in ("starts", "passages", "weights"):
-            np.save(folder / f"{name}.npy", getattr(self, name))
+            save_array(folder / f"{name}.npy", getattr(self, name))
         self.terms.save(folder, "terms")
         write_json(folder / "bm25.json", self.settings | {"n_passages": self.n_passages})
 

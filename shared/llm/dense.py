@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from shared.llm.run import read_json
-from shared.llm.strings import mapped
+from shared.llm.strings import mapped, save_array
 
 
 class Encoder(Protocol):
@@ -76,7 +76,7 @@ class Vectors:
         return self.matrix[places] @ query
 
     def save(self, folder: str | Path) -> None:
-        np.save(Path(folder) / "vectors.npy", self.matrix)
+        save_array(Path(folder) / "vectors.npy", self.matrix)
 
     @classmethod
     def open(cls, folder: str | Path) -> Vectors:

@@ -21,7 +21,7 @@ import numpy as np
 
 from shared.llm.bm25 import BM25, idf
 from shared.llm.run import read_json, write_json
-from shared.llm.strings import Strings, mapped
+from shared.llm.strings import Strings, mapped, save_array
 from shared.llm.terms import Terms
 
 
@@ -48,12 +48,14 @@ class LSA:
         sample: int = 30_000,
         least: int = 3,
         most: float = 0.2,
+        iterations: int = 4,
         seed: int = 0,
     ) -> LSA:
         """From an index's weights.
 
         sample: so many passages, evenly spread, decide on the directions; others are only projected.
         least, most: terms that fewer passages, or more than this share of them, have get no direction.
+        iterations: of the randomized decomposition; more come closer to the exact one.
         Raises ValueError where passages or terms are too few for any direction.
         """
         from sklearn.decomposition import TruncatedSVD
@@ -72,7 +74,7 @@ class LSA:
                 f"{bm25.n_passages} passages with {len(kept)} terms in common are too few for vectors by LSA: "
                 "index more, or search by BM25 only."
             )
-        found = TruncatedSVD(dimension, n_iter=2, random_state=seed).fit(matrix)
+        found = TruncatedSVD(dimension, n_iter=iterations, random_state=seed).fit(matrix)
         words = Strings.of(bm25.terms[int(row)] for row in kept)
         rarity = idf(df[kept], bm25.n_passages).astype(np.float32)
         return cls(
@@ -107,8 +109,8 @@ class LSA:
     def save(self, folder: str | Path) -> None:
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        np.save(folder / "directions.npy", self.directions)
-        np.save(folder / "idf.npy", self.idf)
+        save_array(folder / "directions.npy", self.directions)
+        save_array(folder / "idf.npy", self.idf)
         self.words.save(folder, "words")
         write_json(folder / "encoder.json", {"kind": "lsa", "terms": self.terms.settings()})
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from shared.llm.strings import Strings, mapped
+from shared.llm.strings import Strings, mapped, save_array
 
 # What is known of each passage. places: characters in its article's text; bytes: in the file of all texts.
 FIELDS = np.dtype(
@@ -87,7 +87,7 @@ class Passages:
 
     def save(self, folder: str | Path) -> None:
         """Written to a folder that is there."""
-        np.save(Path(folder) / "passages.npy", self.table)
+        save_array(Path(folder) / "passages.npy", self.table)
         for name in NAMES:
             getattr(self, name).save(Path(folder), name)
 

@@ -103,7 +103,7 @@ def features(question: Question, candidates: Sequence[Candidate]) -> np.ndarray:
         row[:] = (
             candidate.bm25 / best,
             candidate.dense,
-            _stem_share(question, all_words),
+            stem_share(question, all_words),
             share,
             _pair_share(question, words),
             sum(term in question.idf for term in title) / max(len(title), 1),
@@ -122,7 +122,8 @@ def best_sentence(question: Question, text: str, heads: set[str]) -> tuple[str, 
     return best, max(most, 0.0)
 
 
-def _stem_share(question: Question, words: set[str]) -> float:
+def stem_share(question: Question, words: set[str]) -> float:
+    """`Question.share` by stems: the first five letters of each word."""
     stems = {word[:5] for word in words}
     total = sum(w for term, w in question.idf.items() if question.stems[term] in stems)
     return total / question.total

@@ -109,6 +109,7 @@ class Index:
         )
         folder.mkdir(parents=True, exist_ok=True)
         (folder / ABOUT).unlink(missing_ok=True)  # from here on the old index counts as not there
+        (folder / "vectors.npy").unlink(missing_ok=True)
         passages.save(folder)
         bm25.save(folder / "bm25")
         about = {"terms": terms.settings(), "passages": len(passages), "encoder": None}

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
+from shared.llm.files import whole_file
+
 
 def mapped(path: Path) -> np.ndarray:
     """The array in a .npy file, memory-mapped for reading. Raises ValueError, with its name, where it is damaged."""
@@ -20,6 +22,12 @@ def mapped(path: Path) -> np.ndarray:
         raise ValueError(
             f"{path} is damaged or missing ({error}): build the index anew."
         ) from error
+
+
+def save_array(path: Path, array: np.ndarray) -> None:
+    """A .npy file, whole or not at all. A file that others have mapped is replaced, not written over: theirs stays."""
+    with whole_file(path) as file:
+        np.save(file, array)
 
 
 class Strings:
@@ -73,8 +81,8 @@ class Strings:
 
     def save(self, folder: Path, name: str) -> None:
         """NAME.npy and NAME.offsets.npy."""
-        np.save(Path(folder) / f"{name}.npy", self.data)
-        np.save(Path(folder) / f"{name}.offsets.npy", self.offsets)
+        save_array(Path(folder) / f"{name}.npy", self.data)
+        save_array(Path(folder) / f"{name}.offsets.npy", self.offsets)
 
     @classmethod
     def open(cls, folder: Path, name: str) -> Strings:

@@ -72,7 +72,7 @@ def test_lsa_is_the_truncated_decomposition(indexed) -> None:
     from scipy.sparse import csc_matrix
 
     bm25, _ = indexed
-    lsa = LSA.fit(bm25, Terms(), dimension=20, least=1, most=1.0)
+    lsa = LSA.fit(bm25, Terms(), dimension=20, least=1, most=1.0, iterations=20)
     matrix = csc_matrix((bm25.weights, bm25.passages, bm25.starts)).toarray()
     sizes = np.linalg.svd(matrix, compute_uv=False)
     most = (sizes[:20] ** 2).sum()  # no 20 directions hold more of the matrix (Eckart and Young)

@@ -110,7 +110,11 @@ def test_the_same_index_from_shards_processes_and_an_iterable(tmp_path: Path) ->
 
 def test_built_again_in_the_same_folder(tmp_path: Path) -> None:
     Index.build(ARTICLES[:1], tmp_path / "index", encoder=None, workers=1)
+    before = Index.open(tmp_path / "index")
     assert len(Index.build(ARTICLES, tmp_path / "index", encoder=None, workers=1)) == 4
+    assert (
+        len(before) == 2 and before.search("dance", 1)[0].title == "Bee"
+    )  # who has the old one keeps it
 
 
 class LetterEncoder:

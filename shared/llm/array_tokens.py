@@ -44,3 +44,6 @@ class ArrayTokens:
                 f"start and length must lie within the {len(self):,} tokens; they were {start} and {length}"
             )
         return self.ids[start : start + length].astype(np.int64)
+
+    def verify(self) -> None:
+        """What is in memory is as it was given; `Tokens` compares its files with their checksums here."""

@@ -93,6 +93,9 @@ class Pretraining:
         if self.world.device.type == "cpu":
             keep_memory()
         found = savepoint.load_latest(self.checkpoints, self.say)
+        if found is None:  # a run begins: no shard may have been altered since it was packed
+            tokens.verify()
+            validation.verify()
         self.choices = found.state["choices"] if found else choose(config, settings, self.world)
         self.dtype = getattr(torch, self.choices["precision"])
         self.peak = peak_speed(self.world.device, self.dtype) if settings.measure_peak else None
@@ -191,6 +194,7 @@ class Pretraining:
         if self.config.dropout:
             torch.manual_seed((settings.seed << 32) + self.step * self.world.size + self.world.rank)
         batch = self.batches.batch(self.batch_number(self.step), context)
+        self._check_tokens(batch)
         loss = self._gradients(batch)
         norm = self._clip()
         loss, stop, norm = self.world.mean([loss, float(self.interruption.asked), norm])
@@ -214,6 +218,16 @@ class Pretraining:
             ):
                 self.log.write(line)
         return stop > 0, complaint
+
+    def _check_tokens(self, batch: Batch) -> None:
+        """A shard that was altered during the run must not be learned from, as far as it can be told."""
+        largest = max(int(batch.inputs.max()), int(batch.targets.max()))
+        if largest >= self.config.vocab_size:
+            self.tokens.verify()  # names the shard
+            raise ValueError(
+                f"batch {self.batch_number(self.step)} has the token {largest}; the model knows "
+                f"{self.config.vocab_size:,}. Run the stage `pack` again."
+            )
 
     def batch_number(self, step: int) -> int:
         """Which batch of the order a step learns from: its own number, and what was skipped before it."""

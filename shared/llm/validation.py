@@ -23,6 +23,8 @@ class TokenSource(Protocol):
 
     def read(self, start: int, length: int) -> np.ndarray: ...
 
+    def verify(self) -> None: ...
+
 
 class HeldOut(NamedTuple):
     """loss: nats for each token   bits_per_byte: of the text that they stand for   tokens: how many were predicted"""

@@ -76,14 +76,45 @@ def rms_norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
     if x.device.type != "cpu" or torch.compiler.is_compiling():
         return F.rms_norm(x, x.shape[-1:], None, eps) * weight
     low = torch.is_autocast_enabled("cpu")
-    return _RMSNorm.apply(x, weight, eps, torch.get_autocast_dtype("cpu") if low else x.dtype)
+    kind = _RMSNorm if weight.ndim == 1 else _RMSNormOfHeads
+    return kind.apply(x, weight, eps, torch.get_autocast_dtype("cpu") if low else x.dtype)
+
+
+def _inverse_size(x: Tensor, eps: float) -> Tensor:
+    """1 / √(mean of x² + ε) over the last axis, which stays; in float32 where x is half precision."""
+    wide = torch.float32 if x.dtype in (torch.float16, torch.bfloat16) else x.dtype
+    size = torch.linalg.vector_norm(x, dim=-1, keepdim=True, dtype=wide)
+    return size.square_().div_(x.shape[-1]).add_(eps).rsqrt_()
 
 
 class _RMSNorm(torch.autograd.Function):
+    """Backward by LayerNorm's kernel, told that the mean is zero. LayerNorm's gradient then differs by one term, that
+    of the mean, which is the same along a row: it is added back."""
+
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, eps: float, dtype: torch.dtype) -> Tensor:
-        squares = torch.linalg.vector_norm(x, dim=-1, keepdim=True, dtype=torch.float32).square_()
-        inverse = squares.div_(x.shape[-1]).add_(eps).rsqrt_().to(x.dtype)
+        inverse = _inverse_size(x, eps)
+        ctx.save_for_backward(x, weight, inverse)
+        return (x * inverse).mul_(weight).to(dtype)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        x, weight, inverse = ctx.saved_tensors
+        x, grad = x.to(weight.dtype), grad.to(weight.dtype)
+        sizes, no_mean = [x.shape[-1]], torch.zeros_like(inverse)
+        of_x, of_weight, _ = torch.ops.aten.native_layer_norm_backward(
+            grad, x, sizes, no_mean, inverse, weight, None, [True, True, False]
+        )
+        term = (grad @ weight).unsqueeze(-1).mul_(inverse).div_(x.shape[-1])
+        return of_x.add_(term).to(ctx.saved_tensors[0].dtype), of_weight, None, None
+
+
+class _RMSNormOfHeads(torch.autograd.Function):
+    """The same where the weight has more axes than one."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, eps: float, dtype: torch.dtype) -> Tensor:
+        inverse = _inverse_size(x, eps).to(x.dtype)
         normed = (x * inverse).to(dtype)
         ctx.save_for_backward(normed, weight, inverse)
         return normed * weight.to(dtype)
@@ -91,8 +122,7 @@ class _RMSNorm(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         normed, weight, inverse = ctx.saved_tensors
-        both = (grad * normed).reshape(-1, *weight.shape)
-        of_weight = both.sum(0, dtype=torch.float32).to(weight.dtype)
+        of_weight = (grad * normed).reshape(-1, *weight.shape).sum(0).to(weight.dtype)
         scaled = grad * weight.to(grad.dtype)
         shared = torch.linalg.vecdot(scaled, normed).unsqueeze(-1).div_(-normed.shape[-1])
         return torch.addcmul(scaled, normed, shared) * inverse, of_weight, None, None

@@ -14,8 +14,7 @@ import numpy as np
 import pytest
 import torch
 
-from shared.llm import pretrain as module
-from shared.llm import savepoint
+from shared.llm import savepoint, train_log
 from shared.llm.array_tokens import ArrayTokens
 from shared.llm.config import bert, gpt2, qwen3
 from shared.llm.distributed import World
@@ -322,6 +321,21 @@ def test_says_what_does_not_fit(tmp_path):
         ArrayTokens(np.array([8]), 8)
 
 
+def test_a_corrupt_shard(tmp_path):
+    class Altered(ArrayTokens):
+        def verify(self):
+            raise ValueError("train-00000.bin has another SHA-256 than when it was packed")
+
+    tokens, validation = _data()
+    altered = Altered(tokens.ids, 32)
+    with pytest.raises(ValueError, match="another SHA-256"):
+        pretrain(CONFIG, _settings(), altered, validation, tmp_path / "a", say=lambda _: None)
+    tokens.ids[:] = 40  # while the run goes on
+    run = Pretraining(CONFIG, _settings(), tokens, validation, tmp_path / "b", say=lambda _: None)
+    with pytest.raises(ValueError, match="has the token 40; the model knows 32"):
+        run.run()
+
+
 @pytest.mark.parametrize(
     ("wrong", "sentence"),
     [
@@ -368,9 +382,30 @@ def test_precision():
     assert World().mean([1.0, 2.0]) == [1.0, 2.0]
 
 
+def test_tensorboard_gets_every_number(tmp_path, monkeypatch):
+    shown, closed = [], []
+
+    class Board:
+        def __init__(self, folder, purge_step):
+            shown.append((folder, purge_step))
+
+        def add_scalar(self, name, value, step):
+            shown.append((name, value, step))
+
+        def close(self):
+            closed.append(True)
+
+    monkeypatch.setattr(train_log, "_board", Board)
+    _pretrain(tmp_path, tensorboard=True, steps=10)
+    assert shown[0] == (tmp_path / "tensorboard", 0) and closed
+    losses = _losses(tmp_path)
+    assert [s[1] for s in shown if s[0] == "loss"] == losses
+    assert [s[2] for s in shown if s[0] == "bits_per_byte"] == [10]
+
+
 def test_tensorboard_where_it_is_installed(tmp_path):
     pytest.importorskip("tensorboard")
-    _pretrain(tmp_path, tensorboard=True)
+    _pretrain(tmp_path, tensorboard=True, steps=2)
     assert list((tmp_path / "tensorboard").glob("events*"))
 
 
@@ -380,8 +415,9 @@ def test_compiled_blocks_give_the_same(tmp_path):
 
     if not _can_compile(torch.device("cpu")):
         pytest.skip("no C++ compiler here")
-    _pretrain(tmp_path / "plain", steps=6)
-    _pretrain(tmp_path / "compiled", steps=6, compile="yes")
+    config = CONFIG.with_(n_layers=1)
+    _pretrain(tmp_path / "plain", config, steps=6)
+    _pretrain(tmp_path / "compiled", config, steps=6, compile="yes")
     assert _losses(tmp_path / "compiled") == pytest.approx(_losses(tmp_path / "plain"), abs=1e-3)
 
 
@@ -436,7 +472,3 @@ def test_killed_at_twenty_moments(tmp_path):
     for place in savepoint.savepoints(tmp_path / "killed" / "checkpoints"):
         savepoint.load(place)
     assert not [p for p in (tmp_path / "killed" / "checkpoints").iterdir() if p.name[0] == "."]
-
-
-def test_module_has_what_it_says():
-    assert module.pretrain is pretrain

@@ -15,6 +15,8 @@ from torch import Tensor, nn
 # From so many rows on, it pays to make the weights float once and to multiply with a kernel for large products.
 MOST_ROWS = 16
 INT4_GROUPS = (32, 64, 128, 256)
+# Processors without VNNI add pairs of products in 16 bits, where two large ones do not fit: then x gets 7 bits.
+SEVEN_BITS = not getattr(torch.cpu, "_is_vnni_supported", lambda: False)()
 
 
 class _Kernel:
@@ -47,8 +49,9 @@ class Int8Kernel(_Kernel):
                 if self.laid_out is None:
                     self.laid_out = _dynamic(levels, scale, bias)
                 if x.dtype == torch.float32:
-                    return torch.ops.quantized.linear_dynamic(x, self.laid_out)
-                return torch.ops.quantized.linear_dynamic(x.float(), self.laid_out).to(x.dtype)
+                    return torch.ops.quantized.linear_dynamic(x, self.laid_out, SEVEN_BITS)
+                y = torch.ops.quantized.linear_dynamic(x.float(), self.laid_out, SEVEN_BITS)
+                return y.to(x.dtype)
             if self.laid_out is None:
                 self.laid_out = scale.to(torch.bfloat16)
             rows = x.reshape(-1, x.shape[-1]).to(torch.bfloat16)
@@ -92,7 +95,8 @@ class JointProduct:
                     levels, scale, bias = zip(*self.parts)
                     bias = None if bias[0] is None else torch.cat(bias)
                     self.laid_out = _dynamic(torch.cat(levels), torch.cat(scale), bias)
-                self.x, self.y = x, torch.ops.quantized.linear_dynamic(x.float(), self.laid_out)
+                self.y = torch.ops.quantized.linear_dynamic(x.float(), self.laid_out, SEVEN_BITS)
+                self.x = x
             y = self.y[..., start:end].to(x.dtype)
             if number == len(self.parts) - 1:
                 self.x = self.y = None

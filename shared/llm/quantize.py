@@ -88,9 +88,9 @@ class Int8Linear(nn.Module):
     kernel: "plain":       the weights are made float again and multiplied: what the others are compared with; gradients
                            of x flow only here
             "weight_only": a kernel of torch's that reads int8; x is rounded to bfloat16
-            "dynamic":     x becomes int8 too, with one scale for all of it, so that a processor multiplies integers,
-                           many at once. Fastest; less exact where few numbers of x are far larger than the rest; its
-                           kernel keeps the weights a second time, in its own order
+            "dynamic":     x becomes int8 too, so that a processor multiplies integers, many at once. Fast; less exact
+                           where few numbers of x are far larger than the rest, because all of x has one scale: texts
+                           of one batch touch each other in the last digits. Its kernel keeps the weights a second time
     weight: an attribute: the float weights, made each time one asks
     """
 

@@ -131,6 +131,20 @@ def test_dynamic_is_torchs_quantize_dynamic():
     assert (ours(x) - theirs(x)).norm() < 0.02 * linear(x).norm()  # theirs: −128 … 127
 
 
+@pytest.mark.parametrize("bits", [8, 4])
+def test_where_torch_lacks_a_kernel_the_layers_compute_plainly(model, bits, monkeypatch):
+    def lacks(*arguments):
+        raise RuntimeError("not here")
+
+    monkeypatch.setattr("shared.llm.int_kernels._dynamic", lacks)
+    monkeypatch.setattr(torch.ops.aten, "_convert_weight_to_int4pack_for_cpu", lacks)
+    tokens = torch.randint(0, 101, (2, 5))
+    with torch.no_grad():
+        found = quantize(model, bits, group=32)(tokens)
+        plain = quantize(model, bits, group=32, kernel="plain")(tokens)
+    torch.testing.assert_close(found, plain, atol=1e-5, rtol=1e-5)
+
+
 def test_gradients_of_x_flow_through_the_layers():
     x = torch.randn(3, 64, requires_grad=True)
     for layer in (Int8Linear.of(nn.Linear(64, 8)), Int4Linear.of(nn.Linear(64, 8), 32)):

@@ -1,0 +1,97 @@
+"""The model card that goes out with an exported model: what it is, what it read, what it is worth. Week 9.
+
+Source of the form: Mitchell et al., "Model Cards for Model Reporting" (1810.03993). Every figure is from a record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from shared.llm.config import ModelConfig
+
+# How records name a licence → how the hub does.
+_LICENCES = {"cc by-sa": "cc-by-sa-3.0", "cc by ": "cc-by-4.0", "cc0": "cc0-1.0", "mit": "mit"}
+
+
+def model_card(
+    name: str, config: ModelConfig, export: Mapping[str, Any], records: Mapping[str, Any]
+) -> str:
+    """README.md of the exported folder: (name, configuration, record of the export, records of the stages) → markdown.
+
+    What no record tells is left out, or said to be unknown.
+    """
+    collect, packed, pretrain, evaluation = (
+        records.get(stage) or {} for stage in ("collect", "pack", "pretrain", "evaluate")
+    )
+    licence = collect.get("licence") or "unknown"
+    head = {
+        "library_name": "transformers",
+        "pipeline_tag": "fill-mask" if export["kind"] == "bert" else "text-generation",
+        "license": next(
+            (hub for ours, hub in _LICENCES.items() if ours in licence.lower()), "other"
+        ),
+    }
+    page = ["---", *(f"{key}: {value}" for key, value in head.items()), "---", "", f"# {name}", ""]
+    page += [
+        f"A small language model of {export['parameters']:,} parameters, made with the course Bumblebee by "
+        f"`bumblebee llm`. It continues text in the manner of what it read; it knows little and makes up much. "
+        "It is for learning how such models are made, not for answers that someone relies on.",
+        "",
+        "```python",
+        "from transformers import AutoModelForCausalLM, AutoTokenizer"
+        if export["kind"] != "bert"
+        else "from transformers import AutoModelForMaskedLM, AutoTokenizer",
+        "",
+        'folder = "."  # this folder',
+        f"model = AutoModelFor{'CausalLM' if export['kind'] != 'bert' else 'MaskedLM'}.from_pretrained(folder)",
+        "tokenizer = AutoTokenizer.from_pretrained(folder)",
+        "```",
+        "",
+        "## Model",
+        "",
+        f"Layout of {export['class']}: {config.n_layers} blocks, {config.d_model} wide, {config.n_heads} heads "
+        f"({config.kv_heads} of keys and values), context {config.max_length}, vocabulary {config.vocab_size:,}. "
+        f"Weights in {export['dtype']}, SHA-256 `{export['sha256']}`.",
+        "",
+        "## Data",
+        "",
+        f"{collect.get('data', 'What it was trained on is not recorded.')}",
+        "",
+        f"Licence of the data: {licence}. What the model writes may come close to it; keep to its terms.",
+    ]
+    if collect.get("stand_in"):
+        page += [
+            "",
+            "This text is a **stand-in** that was written for the course, not the real thing.",
+        ]
+    if "splits" in packed:
+        train, held_out = (packed["splits"][split] for split in ("train", "validation"))
+        page += [
+            "",
+            f"Trained on {train['documents']:,} articles ({train['tokens']:,} tokens, {train['bytes']:,} bytes); "
+            f"{held_out['documents']:,} articles were held out.",
+        ]
+    if pretrain:
+        page += ["", "## Training", "", *_facts(pretrain)]
+    if evaluation:
+        page += ["", "## Evaluation", "", *(f"- {line}" for line in evaluation.get("lines", []))]
+    return "\n".join(page) + "\n"
+
+
+def _facts(pretrain: Mapping[str, Any]) -> list[str]:
+    """The training's figures, those that its record has."""
+    named = (
+        ("steps", "steps", "{:,}"),
+        ("tokens", "tokens read", "{:,}"),
+        ("seconds", "seconds", "{:,.0f}"),
+        ("device", "device", "{}"),
+        ("precision", "precision", "{}"),
+        ("validation_loss", "loss on held-out text, nats per token", "{:.3f}"),
+        ("bits_per_byte", "bits per byte of held-out text, at the end of training", "{:.3f}"),
+    )
+    return [
+        f"- {what}: {form.format(pretrain[key])}"
+        for key, what, form in named
+        if pretrain.get(key) is not None
+    ]

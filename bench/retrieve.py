@@ -209,7 +209,6 @@ def fit_anew(encoder: str | None) -> int:
         print("reranker:", dict(zip(FEATURES, np.round(weights, 2).tolist())))
         weights, bias = fit_relevance(index, pairs)
         print("relevance:", dict(zip(SEEN, np.round(weights, 2).tolist())), "bias", round(bias, 2))
-        print("chance in this index:", round(index.chance, 2))
     return 0
 
 

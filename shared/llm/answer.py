@@ -24,11 +24,10 @@ from shared.llm.rerank import Question, stem_share
 from shared.llm.retrieve import Hit, Index
 
 NOTHING = "Nothing relevant was found."
-THRESHOLD = 0.5
-KIND, RANK = (
-    0.2,
-    0.1,
-)  # of a sentence: for having what is asked for, and for each place further down
+# Of the questions whose best passage is right, answered; of those with no article in the index, answered all the same:
+#   0.5: 76 % and 19 % of the encyclopedia's held-out questions; 99 % and 71 % of SQuAD's among 9,358 articles
+#   0.6: 66 % and 14 %; 97 % and 57 %       0.7: 59 % and 10 %; 92 % and 47 %
+THRESHOLD = 0.6
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,7 @@ def chances(index: Index, question: str, hits: Sequence[Hit]) -> list[float]:
     """How likely it is of each passage that it is the right one, from 0 to 1, by how much of the question it says."""
     places = np.array([hit.place for hit in hits], dtype=np.int64)
     table = index.features(question, places, np.ones(len(hits)))
-    return [relevance(row, index.chance) for row in table]
+    return [relevance(row) for row in table]
 
 
 def answer(
@@ -85,22 +84,19 @@ def answer(
 
 
 def _sentence(index: Index, question: Question, hits: Sequence[Hit]) -> tuple[str, Hit]:
-    """The sentence of these passages that is most likely the answer, and where it stands.
+    """The sentence of these passages that says most of the question, by stems and together with its heads.
 
-    Half of what counts is how much of the question it says by itself, half what it says with its heads, both by stems;
-    more if it has the year, number or name that is asked for, less for each place further down.
+    It holds the answer for 69 % of 300 held-out questions on the encyclopedia and 64 % of 250 of SQuAD's. More for a
+    sentence with the year or name that is asked for, and less for the lower passages, changed these by a point or less.
     """
     best, most = ("", hits[0]), -math.inf
-    for rank, hit in enumerate(hits):
+    for hit in hits:
         heads = {*index.terms(hit.title), *index.terms(hit.section)}
         for start, end in sentences(hit.passage):
             sentence = hit.passage[start:end]
-            words = set(index.terms(sentence))
-            score = (stem_share(question, words) + stem_share(question, words | heads)) / 2
-            if question.kind is not None and question.kind.search(sentence):
-                score += KIND
-            if score - RANK * rank > most:
-                best, most = (" ".join(sentence.split()), hit), score - RANK * rank
+            share = stem_share(question, {*index.terms(sentence), *heads})
+            if share > most:
+                best, most = (" ".join(sentence.split()), hit), share
     return best
 
 

@@ -24,7 +24,6 @@ from shared.llm.chunks import SIZE
 from shared.llm.hybrid import reciprocal_rank_fusion
 from shared.llm.indexing import index_articles
 from shared.llm.passages import Passages
-from shared.llm.relevance import chance
 from shared.llm.rerank import Candidate, Question, features, weights_for
 from shared.llm.run import read_json, write_json
 from shared.llm.terms import Terms
@@ -62,21 +61,12 @@ class Hit:
 
 
 class Index:
-    """Passages, their BM25 weights and, where it was built with an encoder, their vectors.
-
-    chance: what a question without an answer gets here, see `relevance.chance`.
-    """
+    """Passages, their BM25 weights and, where it was built with an encoder, their vectors."""
 
     def __init__(
-        self,
-        passages: Passages,
-        bm25: BM25,
-        terms: Terms,
-        encoder: Any = None,
-        vectors: Any = None,
-        chance: float = 0.0,
+        self, passages: Passages, bm25: BM25, terms: Terms, encoder: Any = None, vectors: Any = None
     ) -> None:
-        self.passages, self.bm25, self.terms, self.chance = passages, bm25, terms, chance
+        self.passages, self.bm25, self.terms = passages, bm25, terms
         self.encoder, self.vectors = encoder, vectors
 
     @classmethod
@@ -113,7 +103,6 @@ class Index:
         passages.save(folder)
         bm25.save(folder / "bm25")
         about = {"terms": terms.settings(), "passages": len(passages), "encoder": None}
-        vectors = None
         if encoder is not None:
             from shared.llm.dense import Vectors
 
@@ -121,8 +110,6 @@ class Index:
             Vectors(matrix).save(folder)
             encoder.save(folder / "encoder")
             about["encoder"] = type(encoder).__name__
-            vectors = Vectors(matrix)
-        about["chance"] = chance(cls(passages, bm25, terms, encoder, vectors))
         write_json(folder / ABOUT, about | {"articles": passages.n_articles})
         return cls.open(folder, None if encoder is None else encoder)
 
@@ -148,7 +135,7 @@ class Index:
         if len(sizes | ({len(vectors)} if vectors is not None else set())) > 1:
             raise ValueError(f"{folder} is damaged (its files do not fit): build the index anew.")
         encoder = encoder if vectors is not None else None
-        return cls(passages, bm25, Terms(**about["terms"]), encoder, vectors, about["chance"])
+        return cls(passages, bm25, Terms(**about["terms"]), encoder, vectors)
 
     def __len__(self) -> int:
         return len(self.passages)

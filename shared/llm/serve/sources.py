@@ -26,7 +26,11 @@ Finder = Callable[[str], Sequence[Source]]
 
 
 def finder_of(folder: str | Path, k: int = 3) -> Finder:
-    """Looks up the k best passages of an index. Raises ValueError where the folder holds none."""
+    """Looks up the k best passages of an index, or none where even the best is likely not about the question.
+
+    Raises ValueError where the folder holds no index.
+    """
+    from shared.llm.answer import THRESHOLD, chances
     from shared.llm.retrieve import Index
 
     index = Index.open(folder)
@@ -35,6 +39,8 @@ def finder_of(folder: str | Path, k: int = 3) -> Finder:
         if not question or question.isspace():
             return []
         hits = index.search(question, k)
+        if max(chances(index, question, hits), default=0.0) < THRESHOLD:
+            return []
         return [Source(hit.title, hit.passage, hit.section, hit.url) for hit in hits]
 
     return find

@@ -100,13 +100,13 @@ class _RMSNorm(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         x, weight, inverse = ctx.saved_tensors
-        x, grad = x.to(weight.dtype), grad.to(weight.dtype)
+        dtype, x, grad = x.dtype, x.to(weight.dtype), grad.to(weight.dtype)
         sizes, no_mean = [x.shape[-1]], torch.zeros_like(inverse)
         of_x, of_weight, _ = torch.ops.aten.native_layer_norm_backward(
             grad, x, sizes, no_mean, inverse, weight, None, [True, True, False]
         )
         term = (grad @ weight).unsqueeze(-1).mul_(inverse).div_(x.shape[-1])
-        return of_x.add_(term).to(ctx.saved_tensors[0].dtype), of_weight, None, None
+        return of_x.add_(term).to(dtype), of_weight, None, None
 
 
 class _RMSNormOfHeads(torch.autograd.Function):

@@ -43,7 +43,7 @@ _STRAY_BRACKET = re.compile(r"(?:^|(?<=[;, \"”])) ?\]")
 # (German:, abbreviated NSDAP): the name of a language, and what was said in it is gone
 _LABEL = re.compile(r"(?:^|(?<=[;,] ))[A-Z][\w -]{2,30}: ?(?:\" ?\")? ?(?=[;,]|$)")
 # What the innermost brackets leave in those around them: ( or Russian: … (same in Ukrainian); )
-_OPENED = re.compile(r"\( (?:(?:or|and) |[;,] ?)*")
+_OPENED = re.compile(r"\((?: or | and | ?[;,] ?| )+")
 _CLOSED = re.compile(r"[;,]? \)")
 _SEPARATORS = re.compile(r"([;,])(?: ?[;,])+")
 _BEFORE_END = re.compile(r"[,;]+ ?\.(?=\s|$)")
@@ -137,8 +137,7 @@ def _without_holes(text: str) -> str:
     if "(" in text or "[" in text:
         for _ in range(2):  # (; ()) needs a second turn
             text = _BRACKETS.sub(_mended, text)
-        if "( " in text:
-            text = _OPENED.sub("(", text)
+        text = _OPENED.sub("(", text)
         if " )" in text:
             text = _CLOSED.sub(")", text)
         if _GONE in text:

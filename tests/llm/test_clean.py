@@ -22,6 +22,7 @@ from shared.llm.shards import read_articles, shard_path, shards_of, write_shard
         ('(Czech: "Václav" ]; c. 907)', '(Czech: "Václav"; c. 907)'),
         ("Nauru ( , , or ), formerly", "Nauru, formerly"),
         ("Kyiv ( or Russian: Киев (old); )", "Kyiv (Russian: Киев (old))"),
+        ("Freyja (; Old Norse for (the) Lady)", "Freyja (Old Norse for (the) Lady)"),
         ("discus (\xa0) is", "discus is"),
         ("party (German:, abbreviated NSDAP)", "party (abbreviated NSDAP)"),
         ("his web site,. He", "his web site. He"),

@@ -178,12 +178,16 @@ def _repetition(
         "top_p": sampling.top_p,
         "searched": _of(len(corpus), len(train)),
     }
-    for name, texts in (
-        ("samples", [completion.tokens for completion in drawn]),
-        ("likeliest texts", [completion.tokens for completion in greedy]),
-        ("held-out articles", [d[: limits.sample_tokens] for d in documents[: limits.samples]]),
-    ):
-        overlaps = [repetition.longest_overlap(text, corpus) for text in texts]
+    groups = {
+        "samples": [completion.tokens for completion in drawn],
+        "likeliest texts": [completion.tokens for completion in greedy],
+        "held-out articles": [d[: limits.sample_tokens] for d in documents[: limits.samples]],
+    }
+    every = iter(
+        repetition.longest_overlaps([t for texts in groups.values() for t in texts], corpus)
+    )
+    for name, texts in groups.items():
+        overlaps = [next(every) for _ in texts]
         length, begin = max(overlaps, default=(0, 0))
         of = texts[overlaps.index((length, begin))] if texts else []
         found[name] = {

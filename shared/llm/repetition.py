@@ -26,52 +26,55 @@ def repeated(texts: Sequence[Sequence[int]], n: int = 4) -> float:
     return float(np.mean(shares)) if shares else 0.0
 
 
-def longest_overlap(text: Sequence[int], corpus: np.ndarray) -> tuple[int, int]:
-    """The longest run of tokens that the text shares with the corpus: (its length, where it begins in the text).
+def longest_overlaps(texts: Sequence[Sequence[int]], corpus: np.ndarray) -> list[tuple[int, int]]:
+    """For each text the longest run of tokens that it shares with the corpus: (length, where it begins in the text).
 
-    The length is found by halving: where a run of some length is shared, so is each shorter one. Runs are compared by
-    a hash of 64 bits, and what is found is compared token by token.
+    Runs of 1 token, of 2, of 3 … are compared by a hash of 64 bits. A run of some length can be shared only where the
+    shorter one at the same place was, so after few lengths hardly any place of the corpus is left to look at.
     """
-    tokens = np.asarray(text, dtype=np.int64)
     corpus = np.asarray(corpus, dtype=np.int64)
-    prefix = _prefix_hashes(corpus)
-    low, high, place = 0, min(len(tokens), len(corpus)), 0
-    while low < high:
-        length = (low + high + 1) // 2
-        found = _shared_run(tokens, corpus, prefix, length)
-        if found is None:
-            high = length - 1
-        else:
-            low, place = length, found
-    return low, place
-
-
-def _shared_run(
-    tokens: np.ndarray, corpus: np.ndarray, prefix: np.ndarray, length: int
-) -> int | None:
-    """Where in the tokens a run of that length begins that the corpus has too; None: there is none."""
-    own = _hashes(_prefix_hashes(tokens), length)
-    theirs = _hashes(prefix, length)
-    for place in np.flatnonzero(np.isin(theirs, own)):
-        run = corpus[place : place + length]
-        for begin in np.flatnonzero(own == theirs[place]):
-            if np.array_equal(tokens[begin : begin + length], run):
-                return int(begin)
-    return None
+    prefix, back = _prefix_hashes(corpus), _inverse_powers(len(corpus) + 1)
+    own = [_prefix_hashes(np.asarray(text, dtype=np.int64)) for text in texts]
+    best = [(0, 0) for _ in texts]
+    places, length = np.arange(len(corpus)), 0
+    while True:
+        length += 1
+        places = places[places + length <= len(corpus)]
+        hashes, owners, begins = [], [], []
+        for number, sums in enumerate(own):
+            starts = np.arange(max(0, len(sums) - length))
+            hashes.append(_hashes(sums, back, starts, length))
+            owners.append(np.full(len(starts), number))
+            begins.append(starts)
+        if not len(places) or not any(map(len, hashes)):
+            return best
+        wanted, which = np.unique(np.concatenate(hashes), return_inverse=True)
+        theirs = _hashes(prefix, back, places, length)
+        near = np.searchsorted(wanted, theirs).clip(max=len(wanted) - 1)
+        same = wanted[near] == theirs
+        places = places[same]
+        shared = np.flatnonzero(np.isin(which, near[same]))
+        for number, begin in zip(
+            np.concatenate(owners)[shared].tolist(), np.concatenate(begins)[shared].tolist()
+        ):
+            if best[number][0] < length:
+                best[number] = (length, begin)
 
 
 def _prefix_hashes(tokens: np.ndarray) -> np.ndarray:
     """(length,) → (length + 1,): Σ (token + 1) · base^place, modulo 2^64."""
-    with np.errstate(over="ignore"):
-        powers = np.cumprod(np.full(len(tokens), _BASE, dtype=np.uint64))
-        terms = (tokens.astype(np.uint64) + np.uint64(1)) * powers
-        return np.concatenate([np.zeros(1, np.uint64), np.cumsum(terms, dtype=np.uint64)])
+    powers = np.cumprod(np.full(len(tokens), _BASE, dtype=np.uint64))
+    terms = (tokens.astype(np.uint64) + np.uint64(1)) * powers
+    return np.concatenate([np.zeros(1, np.uint64), np.cumsum(terms, dtype=np.uint64)])
 
 
-def _hashes(prefix: np.ndarray, length: int) -> np.ndarray:
-    """The hash of each run of that length, the same wherever it stands."""
-    inverse = np.uint64(pow(int(_BASE), -1, 2**64))
-    with np.errstate(over="ignore"):
-        sums = prefix[length:] - prefix[: len(prefix) - length]
-        back = np.cumprod(np.full(len(sums), inverse, dtype=np.uint64))
-        return sums * back
+def _inverse_powers(n: int) -> np.ndarray:
+    """base^−place, modulo 2^64: (n,)."""
+    inverse = np.full(n, pow(int(_BASE), -1, 2**64), dtype=np.uint64)
+    inverse[:1] = 1
+    return np.cumprod(inverse)
+
+
+def _hashes(prefix: np.ndarray, back: np.ndarray, starts: np.ndarray, length: int) -> np.ndarray:
+    """The hash of the run of that length at each start, the same wherever it stands."""
+    return (prefix[starts + length] - prefix[starts]) * back[starts]

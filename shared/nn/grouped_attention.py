@@ -98,8 +98,12 @@ class GroupedQueryAttention(nn.Module):
             query, key = self.turn(query, positions), self.turn(key, positions)
         if cache is not None:
             key, value = cache.extend(key, value)
-        times = self.n_heads // self.n_kv_heads
-        key, value = repeat_heads(key, times), repeat_heads(value, times)
         if mask is not None and mask.ndim > 2:
             mask = mask.unsqueeze(-3)  # an axis for the heads
-        return self.output(join_heads(self.attention(query, key, value, mask)))
+        return self.output(join_heads(self.look(query, key, value, mask)))
+
+    def look(self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
+        """Each query head looks at its group's keys: (..., n_heads, length, d)."""
+        times = self.n_heads // self.n_kv_heads
+        key, value = repeat_heads(key, times), repeat_heads(value, times)
+        return self.attention(query, key, value, mask)

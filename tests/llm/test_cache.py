@@ -178,6 +178,20 @@ def test_narrow_linear(shape, packed_for, bias):
         torch.testing.assert_close(half, linear(x.bfloat16()))
 
 
+def test_one_query_looks_at_its_groups_keys_without_copies(monkeypatch):
+    model, text = model_of("qwen3"), [1, 2, 3, 4]
+    expected = [says(model, text), says(model, [*text, 5])]
+    reader = Reader(model, [text, [7]], room=2)
+    torch.testing.assert_close(reader.logits[0], expected[0], atol=1e-5, rtol=1e-4)
+
+    def never(*_):
+        raise AssertionError("keys were repeated")
+
+    monkeypatch.setattr("shared.nn.grouped_attention.repeat_heads", never)
+    reader.append([5, 6])
+    torch.testing.assert_close(reader.logits[0], expected[1], atol=1e-5, rtol=1e-4)
+
+
 def test_narrow_shares_the_weights_and_leaves_the_model_as_it_is():
     model = model_of("gpt2").train()
     copy = narrow(model)

@@ -17,7 +17,7 @@ from shared.llm.train_log import read_log
 
 TINY = ["--source", "encyclopedia"]
 for word in ("megabytes=0.15", "vocab_size=400", "n_layers=2", "d_model=32", "n_heads=2", "context=64",
-             "batch_tokens=512", "tokens=25_000", "minutes=none", "compile=no"):  # fmt: skip
+             "batch_tokens=512", "tokens=25_000", "minutes=none", "compile=no", "precision=float32"):  # fmt: skip
     TINY += ["--set", word]
 
 

@@ -13,7 +13,7 @@ from shared.llm.config import gpt2, qwen3
 from shared.llm.evaluate import Limits, evaluate
 from shared.llm.likelihood import continuation_log_probabilities, token_log_probabilities
 from shared.llm.model import LanguageModel, Parts
-from shared.llm.repetition import distinct, longest_overlap, repeated
+from shared.llm.repetition import distinct, longest_overlaps, repeated
 from shared.llm.run import Run, write_json
 from shared.llm.tokenizer import load_tokenizer, train_tokenizer
 from shared.text.ngrams import NGramModel
@@ -123,15 +123,16 @@ def test_longest_overlap_is_what_comparing_everything_finds():
         corpus, text = rng.integers(0, 4, 300), rng.integers(0, 4, 30).tolist()
         if trial % 4 == 0:
             text[5:25] = corpus[100:120].tolist()
-        found, begin = longest_overlap(text, corpus)
+        # Beside other texts, shorter and longer ones, it is the same.
+        _, (found, begin), _ = longest_overlaps([[1], text, corpus.tolist()], corpus)
         runs = {tuple(corpus[i : i + n]) for n in range(1, 31) for i in range(301 - n)}
         longest = max(
             n for n in range(31) for i in range(31 - n) if n == 0 or tuple(text[i : i + n]) in runs
         )
         assert found == longest and (found == 0 or tuple(text[begin : begin + found]) in runs)
-    assert longest_overlap([9, 9], np.array([1, 2])) == (0, 0)
-    assert longest_overlap([], np.array([1, 2])) == (0, 0)
-    assert longest_overlap([1, 2, 3], np.array([], dtype=int)) == (0, 0)
+    assert longest_overlaps([[9, 9], []], np.array([1, 2])) == [(0, 0)] * 2
+    assert longest_overlaps([[1, 2, 3]], np.array([], dtype=int)) == [(0, 0)]
+    assert longest_overlaps([[1, 2, 3], [0, 3]], np.array([2, 3])) == [(2, 1), (1, 1)]
 
 
 # The whole

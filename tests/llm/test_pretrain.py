@@ -261,17 +261,21 @@ def test_a_full_disk(tmp_path, monkeypatch):
 
 
 def test_over_a_time(tmp_path):
+    over = {"steps": None, "seconds": 2.0, "evaluate_every": 0, "save_every": 0}
     began = time.monotonic()
-    record = _pretrain(tmp_path, steps=None, seconds=2.0, evaluate_every=0)
+    record = _pretrain(tmp_path, **over)
     assert record["ended"] == "time is up"
-    assert 1.5 < time.monotonic() - began < 4.0
+    assert (
+        1.0 < time.monotonic() - began < 8.0
+    )  # a busy machine may take long for the last savepoint
     lines = read_log(tmp_path / "log.jsonl")
-    assert lines[0]["lr"] < 0.5 and lines[-1]["lr"] < 0.1  # the schedule was laid over the time
+    assert lines[0]["lr"] < lines[len(lines) // 2]["lr"] > lines[-1]["lr"]  # laid over the time
+    assert lines[-1]["share"] > 0.5
     # Steps that are done again after an interruption are done as they were.
     losses = [line["loss"] for line in lines]
     for place in savepoint.savepoints(tmp_path / "checkpoints")[-1:]:
         os.rename(place, tmp_path / place.name)
-    _pretrain(tmp_path, steps=None, seconds=2.0, evaluate_every=0)
+    _pretrain(tmp_path, **over)
     again = [line["loss"] for line in read_log(tmp_path / "log.jsonl")]
     assert again[: len(losses)] == losses
 

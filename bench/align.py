@@ -15,10 +15,10 @@ import time
 
 import torch
 
-from shared.llm import sorting_task as task
-from shared.llm.grpo import GRPOSettings, divergence_from, mean_reward, train_grpo
+from shared.llm.adapting import sorting_task as task
+from shared.llm.adapting.grpo import GRPOSettings, divergence_from, mean_reward, train_grpo
+from shared.llm.adapting.preferences import RewardModel, in_batches, train_dpo, train_reward
 from shared.llm.model import LanguageModel
-from shared.llm.preferences import RewardModel, in_batches, train_dpo, train_reward
 
 
 class Table:

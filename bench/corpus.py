@@ -21,12 +21,12 @@ from pathlib import Path
 
 import psutil
 
-from shared.llm.clean import clean
-from shared.llm.collect import collect
-from shared.llm.deduplicate import deduplicate
-from shared.llm.packing import document, pack
-from shared.llm.shards import read_articles, shards_of
-from shared.llm.split import split
+from shared.llm.corpus.clean import clean
+from shared.llm.corpus.collect import collect
+from shared.llm.corpus.deduplicate import deduplicate
+from shared.llm.corpus.packing import document, pack
+from shared.llm.corpus.shards import read_articles, shards_of
+from shared.llm.corpus.split import split
 from shared.llm.tokenizer import train_tokenizer
 
 STAGES = ("collect", "clean", "deduplicate", "split", "pack")

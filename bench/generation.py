@@ -14,8 +14,8 @@ import torch
 from transformers import GPT2Config, GPT2LMHeadModel
 
 from shared.llm.checkpoints import from_transformers
-from shared.llm.generate import Sampling, generate_tokens
 from shared.llm.model import Parts
+from shared.llm.writing.generate import Sampling, generate_tokens
 
 BARS = {1: 1.4, 8: 2.0}
 

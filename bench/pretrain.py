@@ -53,10 +53,10 @@ def corpus(folder: Path) -> tuple[bytes, bytes]:
 
 def ours(data: Path, folder: Path, started: float, budget: float | None) -> None:
     """The child process: trains for OUR_STEPS, or until `budget` seconds after `started`, and saves."""
-    from shared.llm.array_tokens import ArrayTokens
     from shared.llm.config import qwen3
-    from shared.llm.pretrain import pretrain
-    from shared.llm.train_settings import TrainSettings
+    from shared.llm.corpus.array_tokens import ArrayTokens
+    from shared.llm.training.pretrain import pretrain
+    from shared.llm.training.train_settings import TrainSettings
 
     train, _ = corpus(data)
     tokens = ArrayTokens.of_bytes(train)
@@ -99,11 +99,11 @@ def run_ours(data: Path, budget: float | None = None) -> tuple[float, float]:
 
 def judge_ours(data: Path, folder: Path) -> float:
     """Bits per byte of the model that a run of ours has saved."""
-    from shared.llm.array_tokens import ArrayTokens
-    from shared.llm.loss import NextTokenLoss
+    from shared.llm.corpus.array_tokens import ArrayTokens
     from shared.llm.model import Parts
-    from shared.llm.savepoint import load_model
-    from shared.llm.validation import validation_loss
+    from shared.llm.training.loss import NextTokenLoss
+    from shared.llm.training.savepoint import load_model
+    from shared.llm.training.validation import validation_loss
 
     model = load_model(folder / "checkpoints", Parts.fused())
     tokens = ArrayTokens.of_bytes(corpus(data)[1])
@@ -168,9 +168,9 @@ def speed(checkout: Path, rounds: int) -> bool:
     from transformers import GPT2Config, GPT2LMHeadModel
 
     from shared.llm.config import qwen3
-    from shared.llm.loss import NextTokenLoss
     from shared.llm.model import LanguageModel, Parts
-    from shared.llm.precision import keep_memory
+    from shared.llm.training.loss import NextTokenLoss
+    from shared.llm.training.precision import keep_memory
 
     keep_memory()  # helps the others too: all run in this process
     module, rows, length = nanogpt_module(checkout), 8, 256

@@ -17,13 +17,13 @@ import warnings
 import torch
 from torch import nn
 
-from shared.llm.compress import held_out_bits_per_byte
+from shared.llm.adapting.compress import held_out_bits_per_byte
+from shared.llm.adapting.prune import cut_small, cut_structure
+from shared.llm.adapting.quantize import quantize, size_in_bytes
 from shared.llm.config import gpt2
-from shared.llm.generate import Sampling, generate_tokens
 from shared.llm.model import LanguageModel, Parts
-from shared.llm.prune import cut_small, cut_structure
-from shared.llm.quantize import quantize, size_in_bytes
 from shared.llm.serve.loading import load
+from shared.llm.writing.generate import Sampling, generate_tokens
 
 BAR = 2.5
 

@@ -18,9 +18,9 @@ from pathlib import Path
 import numpy as np
 
 from shared import data
-from shared.llm.answer import THRESHOLD, answer
-from shared.llm.recall import Recall, rank, recall
-from shared.llm.retrieve import Index
+from shared.llm.retrieval.answer import THRESHOLD, answer
+from shared.llm.retrieval.recall import Recall, rank, recall
+from shared.llm.retrieval.retrieve import Index
 
 BARS = {
     "build_seconds": 120.0,
@@ -195,8 +195,8 @@ def with_encoder(task: Task, name: str, folder: Path) -> int:
 
 def fit_anew(encoder: str | None) -> int:
     """The reranker's weights and the relevance's, from the encyclopedia's questions for training."""
-    from shared.llm.relevance import SEEN, fit_relevance
-    from shared.llm.rerank import FEATURES, examples, fit
+    from shared.llm.retrieval.relevance import SEEN, fit_relevance
+    from shared.llm.retrieval.rerank import FEATURES, examples, fit
 
     found = data.encyclopedia_questions()
     articles = found.train.paragraphs

@@ -140,8 +140,8 @@ def _show_plan(chosen: Any, planned: Any) -> None:
 def _answer(
     run: Any, prompts: list[str], max_tokens: int, temperature: float, top_p: float
 ) -> None:
-    from shared.llm.generate import Sampling, generate
     from shared.llm.stages import trained
+    from shared.llm.writing.generate import Sampling, generate
 
     model, tokenizer = trained(run)
     sampling = Sampling(max_tokens=max_tokens, temperature=temperature, top_p=top_p)

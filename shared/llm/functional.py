@@ -168,7 +168,7 @@ def sample_batch(
     """Windows at random places of a row of tokens, which may be a memory map: only the windows are read.
 
     →   inputs (batch_size, context) and targets, one token on, int64. Raises ValueError for too few tokens.
-    Training uses `shared.llm.batches.Batches`, which comes by every window once before any twice.
+    Training uses `shared.llm.corpus.batches.Batches`, which comes by every window once before any twice.
     """
     if len(tokens) <= context:
         raise ValueError(f"context is {context}; it must be less than the {len(tokens)} tokens.")

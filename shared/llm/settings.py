@@ -26,7 +26,7 @@ SIZES: dict[str, dict[str, Any]] = {
         "vocab_size": 2048,
         "context": 256,
         "batch_tokens": 2048,
-        "megabytes": 16.0,
+        "megabytes": 6.0,
         "minutes": 5.0,
     },
     "pocket": {

@@ -17,7 +17,7 @@ from shared.llm.settings import TOKENS_FOR_EACH_PARAMETER, Settings
 if TYPE_CHECKING:
     from shared.llm.model import LanguageModel
     from shared.llm.tokenizer import LibraryTokenizer
-    from shared.llm.train_settings import TrainSettings
+    from shared.llm.training.train_settings import TrainSettings
 
 Record = dict[str, Any]
 TOKENIZER_CHARACTERS = 64_000_000  # more text than this no longer changes which pairs are frequent
@@ -30,7 +30,7 @@ class Stopped(Exception):
 
 
 def do_collect(run: Run, settings: Settings, progress: Any) -> Record:
-    from shared.llm.collect import collect
+    from shared.llm.corpus.collect import collect
 
     most = None if settings.megabytes is None else int(1e6 * settings.megabytes)
     return collect(settings.source, run.place("collect"), max_bytes=most, progress=progress)
@@ -47,7 +47,7 @@ def say_collect(record: Record) -> list[str]:
 
 
 def do_clean(run: Run, settings: Settings, progress: Any) -> Record:
-    from shared.llm.clean import clean
+    from shared.llm.corpus.clean import clean
 
     return clean(run.place("collect"), run.place("clean"), progress=progress)
 
@@ -64,7 +64,7 @@ def say_clean(record: Record) -> list[str]:
 
 
 def do_deduplicate(run: Run, settings: Settings, progress: Any) -> Record:
-    from shared.llm.deduplicate import deduplicate
+    from shared.llm.corpus.deduplicate import deduplicate
 
     return deduplicate(run.place("clean"), run.place("deduplicate"), progress=progress)
 
@@ -77,7 +77,7 @@ def say_deduplicate(record: Record) -> list[str]:
 
 
 def do_split(run: Run, settings: Settings, progress: Any) -> Record:
-    from shared.llm.split import split
+    from shared.llm.corpus.split import split
 
     return split(
         run.place("clean"),
@@ -110,7 +110,7 @@ def say_tokenizer(record: Record) -> list[str]:
 
 
 def do_pack(run: Run, settings: Settings, progress: Any) -> Record:
-    from shared.llm.packing import pack
+    from shared.llm.corpus.packing import pack
 
     return pack(
         run.place("tokenizer"),
@@ -130,8 +130,8 @@ def say_pack(record: Record) -> list[str]:
 
 
 def do_pretrain(run: Run, settings: Settings, progress: Any) -> Record:
-    from shared.llm.pretrain import pretrain
-    from shared.llm.tokens import Tokens
+    from shared.llm.corpus.tokens import Tokens
+    from shared.llm.training.pretrain import pretrain
 
     tokens = Tokens.open(run.place("pack"), "train")
     held_out = Tokens.open(run.place("pack"), "validation")
@@ -161,7 +161,7 @@ def say_pretrain(record: Record) -> list[str]:
             if record["tokens_per_second"]
             else []
         ),
-        f"on held-out articles {record['validation_loss']:.3f} nats per token, {record['bits_per_byte']:.3f} bits per byte",
+        f"held out: {record['validation_loss']:.3f} nats per token, {record['bits_per_byte']:.3f} bits per byte",
     ]
 
 
@@ -171,7 +171,7 @@ def training(settings: Settings, n_tokens: int) -> TrainSettings:
     Context grows in three steps, from a quarter: short rows are cheaper, and at first there is little to look back for.
     """
     from shared.llm.plan import plan
-    from shared.llm.train_settings import TrainSettings
+    from shared.llm.training.train_settings import TrainSettings
 
     context = min(settings.context, max(8, n_tokens // 8))
     rows = max(1, settings.batch_tokens // context)
@@ -218,8 +218,8 @@ def training(settings: Settings, n_tokens: int) -> TrainSettings:
 def trained(run: Run) -> tuple[LanguageModel, LibraryTokenizer]:
     """The model of the newest savepoint, of fused parts, and its tokenizer. Raises ValueError where there is none."""
     from shared.llm.model import Parts
-    from shared.llm.savepoint import load_model
     from shared.llm.tokenizer import load_tokenizer
+    from shared.llm.training.savepoint import load_model
 
     if not (run.folder / "pretrain").exists():
         raise ValueError(
@@ -240,7 +240,7 @@ def held_out_texts(run: Run) -> Iterator[str]:
 
 
 def _texts(run: Run, split: str) -> Iterator[str]:
-    from shared.llm.packing import document
+    from shared.llm.corpus.packing import document
 
     for article in articles_of(run, split):
         yield document(article)
@@ -250,8 +250,8 @@ def articles_of(run: Run, split: str) -> Iterator[dict[str, Any]]:
     """The articles of a split, "train" or "validation", in their order."""
     import numpy as np
 
-    from shared.llm.packing import SPLITS
-    from shared.llm.shards import read_articles, shards_of
+    from shared.llm.corpus.packing import SPLITS
+    from shared.llm.corpus.shards import read_articles, shards_of
 
     which = np.load(run.place("split") / "split.npy", mmap_mode="r")
     number = 0
@@ -271,7 +271,7 @@ def _at_most(texts: Iterable[str], characters: int) -> Iterator[str]:
 
 
 def do_evaluate(run: Run, settings: Settings, progress: Any) -> Record:
-    from shared.llm.evaluate import evaluate
+    from shared.llm.judging.evaluate import evaluate
 
     model, tokenizer = trained(run)
     return evaluate(model, tokenizer, run, seed=settings.seed)
@@ -282,7 +282,7 @@ def say_evaluate(record: Record) -> list[str]:
 
 
 def do_generate(run: Run, settings: Settings, progress: Any) -> Record:
-    from shared.llm.generate import Sampling, generate
+    from shared.llm.writing.generate import Sampling, generate
 
     model, tokenizer = trained(run)
     titles = [article["title"] for article, _ in zip(articles_of(run, "validation"), range(3))]
@@ -303,7 +303,7 @@ def say_generate(record: Record) -> list[str]:
 
 
 def do_export(run: Run, settings: Settings, progress: Any) -> Record:
-    from shared.llm.export import export
+    from shared.llm.exporting.export import export
 
     model, _ = trained(run)
     records = {name: run.record(name) for name in ("collect", "pack", "pretrain", "evaluate")}

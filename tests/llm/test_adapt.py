@@ -5,19 +5,19 @@ import torch
 from torch import nn
 
 from shared.data.rows import Conversation, Instruction, Message
-from shared.llm.adapt import (
+from shared.llm.adapting.adapt import (
     Classifier,
     FinetuneSettings,
     classification_head,
     distillation_loss,
     finetune,
 )
+from shared.llm.adapting.learn import learn, shuffled
+from shared.llm.adapting.lora import LoRALinear
+from shared.llm.adapting.sft import Example, example, messages_of, pack_examples, sft_loss
 from shared.llm.config import bert, gpt2, qwen3
-from shared.llm.generate import Sampling, generate_tokens
-from shared.llm.learn import learn, shuffled
-from shared.llm.lora import LoRALinear
 from shared.llm.model import LanguageModel, Parts
-from shared.llm.sft import Example, example, messages_of, pack_examples, sft_loss
+from shared.llm.writing.generate import Sampling, generate_tokens
 
 CONFIGS = {
     "qwen3": qwen3(

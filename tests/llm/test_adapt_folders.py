@@ -6,10 +6,10 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, Qwen3Config, Qwen3ForCausalLM
 
-from shared.llm.adapt import FinetuneSettings
-from shared.llm.adapt_folder import align_folder, finetune_folder
+from shared.llm.adapting.adapt import FinetuneSettings
+from shared.llm.adapting.adapt_folder import align_folder, finetune_folder
+from shared.llm.adapting.compress import load_quantized, quantize_folder
 from shared.llm.chat import save_chat_template
-from shared.llm.compress import load_quantized, quantize_folder
 from shared.llm.serve.loading import load
 from shared.llm.tokenizer import train_tokenizer
 
@@ -82,7 +82,7 @@ def test_taught_by_lora_it_opens_in_peft(folder, tmp_path, bits):
 
 
 def test_taught_whole_it_is_served_as_a_chat(folder, tmp_path):
-    pytest.importorskip("shared.llm.export")
+    pytest.importorskip("shared.llm.exporting.export")
     data = lines(tmp_path / "chats.jsonl", [CHAT] * 12)
     settings = FinetuneSettings(epochs=2, context=64, precision="float32")
     finetune_folder(folder, data, tmp_path / "out", settings)
@@ -91,7 +91,7 @@ def test_taught_whole_it_is_served_as_a_chat(folder, tmp_path):
 
 
 def test_aligned(folder, tmp_path):
-    pytest.importorskip("shared.llm.export")
+    pytest.importorskip("shared.llm.exporting.export")
     data = lines(tmp_path / "pairs.jsonl", [PAIR] * 20)
     record = align_folder(folder, data, tmp_path / "out", steps=5, lr=1e-3)
     assert record["last_loss"] < record["first_loss"]

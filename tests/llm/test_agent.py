@@ -5,13 +5,13 @@ import json
 
 import pytest
 
-from shared.llm import tool_calls
-from shared.llm.agent import Agent
-from shared.llm.calculator import calculate, shown
-from shared.llm.chat_models import LocalChat, RemoteChat
-from shared.llm.generate import Sampling
+from shared.llm.agents import tool_calls
+from shared.llm.agents.agent import Agent
+from shared.llm.agents.calculator import calculate, shown
+from shared.llm.agents.chat_models import LocalChat, RemoteChat
+from shared.llm.agents.tools import Tool, calculator, clock, search
 from shared.llm.serve.sources import Source
-from shared.llm.tools import Tool, calculator, clock, search
+from shared.llm.writing.generate import Sampling
 from tests.llm.serving import Bytes, Saying, saying, served
 
 

@@ -8,9 +8,8 @@ import pytest
 import torch
 
 from shared.data.rows import Preference
-from shared.llm import sorting_task as task
-from shared.llm.config import qwen3
-from shared.llm.grpo import (
+from shared.llm.adapting import sorting_task as task
+from shared.llm.adapting.grpo import (
     GRPOSettings,
     divergence_from,
     group_advantages,
@@ -20,8 +19,7 @@ from shared.llm.grpo import (
     train_grpo,
     write_answers,
 )
-from shared.llm.model import LanguageModel
-from shared.llm.preferences import (
+from shared.llm.adapting.preferences import (
     RewardModel,
     Texts,
     bradley_terry_loss,
@@ -33,7 +31,9 @@ from shared.llm.preferences import (
     train_dpo,
     train_reward,
 )
-from shared.llm.sft import Example
+from shared.llm.adapting.sft import Example
+from shared.llm.config import qwen3
+from shared.llm.model import LanguageModel
 from tests.llm.test_adapt import Bytes
 
 CONFIG = qwen3(31, d_model=16, n_layers=1, n_heads=2, n_kv_heads=1, d_head=8, d_hidden=32)

@@ -5,11 +5,11 @@ import itertools
 import pytest
 import torch
 
-from shared.llm.beam import beam_search
 from shared.llm.checkpoints import from_transformers
 from shared.llm.config import qwen3
-from shared.llm.generate import Sampling, generate_tokens
 from shared.llm.model import LanguageModel, Parts
+from shared.llm.writing.beam import beam_search
+from shared.llm.writing.generate import Sampling, generate_tokens
 from tests.llm.test_generate import lively
 
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from shared import data
-from shared.llm.bm25 import BM25, best, idf
-from shared.llm.strings import Strings
-from shared.llm.terms import Terms, s_stem
+from shared.llm.retrieval.bm25 import BM25, best, idf
+from shared.llm.retrieval.strings import Strings
+from shared.llm.retrieval.terms import Terms, s_stem
 
 
 @pytest.fixture(scope="module")

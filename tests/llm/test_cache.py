@@ -5,12 +5,12 @@ import inspect
 import pytest
 import torch
 
-from shared.llm import sampling
-from shared.llm.cache import KVCache, cache_bytes
 from shared.llm.config import bert, gpt2, llama, qwen3
+from shared.llm.corpus.narrow import NarrowLinear, narrow
 from shared.llm.model import LanguageModel, Parts
-from shared.llm.narrow import NarrowLinear, narrow
-from shared.llm.reader import Reader
+from shared.llm.writing import sampling
+from shared.llm.writing.cache import KVCache, cache_bytes
+from shared.llm.writing.reader import Reader
 from shared.nn.attention import fused_attention
 
 SIZES = {"d_model": 32, "n_layers": 2, "n_heads": 4, "max_length": 24}

@@ -3,7 +3,7 @@
 import pytest
 
 from shared import data
-from shared.llm.chunks import chunks, sections, sentences
+from shared.llm.retrieval.chunks import chunks, sections, sentences
 
 ARTICLE = {
     "id": "7",

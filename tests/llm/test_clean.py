@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from shared.llm.clean import clean, clean_text
-from shared.llm.filters import RULES, Thresholds
-from shared.llm.markup import plain_text
-from shared.llm.sections import without_layout
-from shared.llm.shards import read_articles, shard_path, shards_of, write_shard
+from shared.llm.corpus.clean import clean, clean_text
+from shared.llm.corpus.filters import RULES, Thresholds
+from shared.llm.corpus.markup import plain_text
+from shared.llm.corpus.sections import without_layout
+from shared.llm.corpus.shards import read_articles, shard_path, shards_of, write_shard
 
 
 @pytest.mark.parametrize(
@@ -263,7 +263,7 @@ def test_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_real_wikipedia_comes_out_clean(
     tmp_path: Path, real_data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from shared.llm.collect import collect
+    from shared.llm.corpus.collect import collect
 
     monkeypatch.setenv("BUMBLEBEE_DATA", str(real_data))
     collect("simple", tmp_path / "collect", limit=400)

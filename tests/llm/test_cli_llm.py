@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from shared.cli import app, main
 from shared.llm.pipeline import STAGES
-from shared.llm.train_log import read_log
+from shared.llm.training.train_log import read_log
 
 TINY = ["--source", "encyclopedia"]
 for word in ("megabytes=0.15", "vocab_size=400", "n_layers=2", "d_model=32", "n_heads=2", "context=64",

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from shared.llm.cloze import KINDS, answer, cloze_questions, wilson
 from shared.llm.config import qwen3
+from shared.llm.judging.cloze import KINDS, answer, cloze_questions, wilson
 from tests.llm.test_generate import Bytes
 
 DOCUMENTS = [

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from shared import data
-from shared.llm.collect import collect
-from shared.llm.shards import read_articles, shard_path, shards_of
+from shared.llm.corpus.collect import collect
+from shared.llm.corpus.shards import read_articles, shard_path, shards_of
 
 
 def jsonl(path: Path, count: int, words: int = 50) -> Path:
@@ -232,8 +232,8 @@ def test_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: int) -
 
 SLOW = """
 import sys, time
-from shared.llm import shards
-from shared.llm.collect import collect
+from shared.llm.corpus import shards
+from shared.llm.corpus.collect import collect
 line_of = shards.line_of
 def slow(article):
     time.sleep(0.002)

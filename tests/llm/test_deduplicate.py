@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from shared.llm.deduplicate import deduplicate
-from shared.llm.minhash import band_keys, jaccard, normalized, shingles, signature, text_hash
-from shared.llm.shards import shard_path, write_shard
+from shared.llm.corpus.deduplicate import deduplicate
+from shared.llm.corpus.minhash import band_keys, jaccard, normalized, shingles, signature, text_hash
+from shared.llm.corpus.shards import shard_path, write_shard
 
 WORDS = [f"{a}{b}{c}" for a in "bdfgklm" for b in "aeiou" for c in "nrst"]
 

@@ -7,13 +7,13 @@ import pytest
 import torch
 
 from shared import data
-from shared.llm.bm25 import BM25
 from shared.llm.config import ModelConfig
-from shared.llm.dense import Vectors, faiss_search, open_encoder
-from shared.llm.encoders import ModelEncoder, TransformerEncoder, mean_of_tokens
-from shared.llm.lsa import LSA, unit
 from shared.llm.model import LanguageModel
-from shared.llm.terms import Terms
+from shared.llm.retrieval.bm25 import BM25
+from shared.llm.retrieval.dense import Vectors, faiss_search, open_encoder
+from shared.llm.retrieval.encoders import ModelEncoder, TransformerEncoder, mean_of_tokens
+from shared.llm.retrieval.lsa import LSA, unit
+from shared.llm.retrieval.terms import Terms
 
 
 @pytest.fixture(scope="module")

@@ -9,10 +9,16 @@ import pytest
 import torch
 from test_pretrain import CONFIG, _data, _losses, _pretrain, _settings, _weights  # noqa: F401
 
-from shared.llm import savepoint
-from shared.llm.distributed import World, find_device, join_world, spread_model, whole_tensors
-from shared.llm.optimize import like
-from shared.llm.train_log import read_log
+from shared.llm.training import savepoint
+from shared.llm.training.distributed import (
+    World,
+    find_device,
+    join_world,
+    spread_model,
+    whole_tensors,
+)
+from shared.llm.training.optimize import like
+from shared.llm.training.train_log import read_log
 
 HERE = Path(__file__).parent
 # What both processes do: each run in a folder of its own, in one launch, as starting takes longest.

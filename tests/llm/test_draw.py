@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from shared.llm import draw as module
-from shared.llm.draw import draw
-from shared.llm.generate import Sampling
-from shared.llm.sampling import keep_min_p, keep_top_k, keep_top_p, repetition_penalty
+from shared.llm.writing import draw as module
+from shared.llm.writing.draw import draw
+from shared.llm.writing.generate import Sampling
+from shared.llm.writing.sampling import keep_min_p, keep_top_k, keep_top_p, repetition_penalty
 
 WAYS = [
     {},

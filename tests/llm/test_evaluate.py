@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from shared.llm import baselines
 from shared.llm.config import gpt2, qwen3
-from shared.llm.evaluate import Limits, evaluate
-from shared.llm.likelihood import continuation_log_probabilities, token_log_probabilities
+from shared.llm.judging import baselines
+from shared.llm.judging.evaluate import Limits, evaluate
+from shared.llm.judging.likelihood import continuation_log_probabilities, token_log_probabilities
+from shared.llm.judging.repetition import distinct, longest_overlaps, repeated
 from shared.llm.model import LanguageModel, Parts
-from shared.llm.repetition import distinct, longest_overlaps, repeated
 from shared.llm.run import Run, write_json
 from shared.llm.tokenizer import load_tokenizer, train_tokenizer
 from shared.text.ngrams import NGramModel
@@ -49,7 +49,7 @@ def test_every_token_is_judged_once_with_the_context_there_is(make, length, stri
 def test_chunks_of_the_vocabulary_change_nothing(monkeypatch):
     model, tokens = model_of(), np.arange(45)
     whole = token_log_probabilities(model, tokens)
-    monkeypatch.setattr("shared.llm.likelihood._NUMBERS_AT_ONCE", 120)
+    monkeypatch.setattr("shared.llm.judging.likelihood._NUMBERS_AT_ONCE", 120)
     np.testing.assert_allclose(token_log_probabilities(model, tokens), whole, atol=1e-5)
 
 

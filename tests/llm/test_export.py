@@ -7,14 +7,14 @@ import torch
 from safetensors import safe_open
 from transformers import AutoModelForCausalLM, AutoModelForMaskedLM, AutoTokenizer
 
-from shared.llm import export as export_module
 from shared.llm.checkpoints import config_from_transformers, from_pretrained
 from shared.llm.config import ModelConfig, bert, gpt2, llama, qwen3
-from shared.llm.export import config_to_transformers, export, kind_of
-from shared.llm.generate import Sampling, generate_tokens
-from shared.llm.gguf_file import export_gguf
+from shared.llm.exporting import export as export_module
+from shared.llm.exporting.export import config_to_transformers, export, kind_of
+from shared.llm.exporting.gguf_file import export_gguf
 from shared.llm.model import LanguageModel, Parts
 from shared.llm.tokenizer import load_tokenizer, train_tokenizer
+from shared.llm.writing.generate import Sampling, generate_tokens
 
 SIZES = {"d_model": 32, "n_layers": 2, "n_heads": 4, "max_length": 48}
 CONFIGS = {

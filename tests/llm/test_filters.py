@@ -5,8 +5,8 @@ import random
 import pytest
 
 from shared import data
-from shared.llm import filters
-from shared.llm.filters import RULES, Page, Thresholds, first_complaint
+from shared.llm.corpus import filters
+from shared.llm.corpus.filters import RULES, Page, Thresholds, first_complaint
 
 BOUNDS = Thresholds()
 PROSE = (

@@ -5,12 +5,19 @@ import dataclasses
 import pytest
 import torch
 
-from shared.llm.cache import KVCache
 from shared.llm.checkpoints import from_transformers
 from shared.llm.config import bert, gpt2, qwen3
-from shared.llm.generate import Completion, Sampling, generate, generate_tokens, stream, write
 from shared.llm.model import LanguageModel, Parts
-from shared.llm.text_pieces import TextPieces
+from shared.llm.writing.cache import KVCache
+from shared.llm.writing.generate import (
+    Completion,
+    Sampling,
+    generate,
+    generate_tokens,
+    stream,
+    write,
+)
+from shared.llm.writing.text_pieces import TextPieces
 from tests.llm.test_checkpoints import random_model
 
 GREEDY = Sampling(max_tokens=24, temperature=0)

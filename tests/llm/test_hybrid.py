@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from shared.llm.hybrid import reciprocal_rank_fusion
-from shared.llm.recall import rank, recall
-from shared.llm.rerank import (
+from shared.llm.retrieval.hybrid import reciprocal_rank_fusion
+from shared.llm.retrieval.recall import rank, recall
+from shared.llm.retrieval.rerank import (
     FEATURES,
     Candidate,
     Question,
@@ -15,7 +15,7 @@ from shared.llm.rerank import (
     kind_of_answer,
     weights_for,
 )
-from shared.llm.terms import Terms
+from shared.llm.retrieval.terms import Terms
 
 
 def test_the_formula() -> None:

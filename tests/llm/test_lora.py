@@ -4,8 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from shared.llm.checkpoints import from_transformers
-from shared.llm.lora import (
+from shared.llm.adapting.lora import (
     LoRALinear,
     add_lora,
     lora_layers,
@@ -13,9 +12,10 @@ from shared.llm.lora import (
     remove_lora,
     trainable,
 )
-from shared.llm.lora_files import load_lora, save_lora
+from shared.llm.adapting.lora_files import load_lora, save_lora
+from shared.llm.adapting.quantize import Int4Linear, quantize
+from shared.llm.checkpoints import from_transformers
 from shared.llm.model import Parts
-from shared.llm.quantize import Int4Linear, quantize
 from tests.llm.test_checkpoints import random_model
 
 TARGETS = ("query", "value", "up")

@@ -6,8 +6,8 @@ import pytest
 import torch
 from scipy.spatial import geometric_slerp
 
+from shared.llm.adapting.merge import linear, slerp, slerp_tensor, task_arithmetic, task_vector
 from shared.llm.config import qwen3
-from shared.llm.merge import linear, slerp, slerp_tensor, task_arithmetic, task_vector
 from shared.llm.model import LanguageModel
 
 CONFIG = qwen3(31, d_model=16, n_layers=1, n_heads=2, n_kv_heads=1, d_head=8, d_hidden=32)

@@ -1,4 +1,4 @@
-"""`shared.llm.optimize`, `batched_muon`, the new schedule and the loss in chunks, against references."""
+"""`shared.llm.training.optimize`, `batched_muon`, the new schedule and the loss in chunks, against references."""
 
 import math
 
@@ -7,9 +7,9 @@ import torch
 import torch.nn.functional as F
 
 from shared.llm.config import bert, qwen3
-from shared.llm.loss import NextTokenLoss, linear_cross_entropy
 from shared.llm.model import LanguageModel, Parts
-from shared.llm.optimize import Optimizers, parameter_groups
+from shared.llm.training.loss import NextTokenLoss, linear_cross_entropy
+from shared.llm.training.optimize import Optimizers, parameter_groups
 from shared.training.batched_muon import BatchedMuon, batched_newton_schulz
 from shared.training.modern_optimizers import Muon, newton_schulz
 from shared.training.schedules import warmup_stable_decay

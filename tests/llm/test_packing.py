@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 import torch
 
-from shared.llm.batches import Batches, shuffled
-from shared.llm.packing import document, pack, pieces
-from shared.llm.shards import shard_path, write_shard
-from shared.llm.tokens import Tokens
+from shared.llm.corpus.batches import Batches, shuffled
+from shared.llm.corpus.packing import document, pack, pieces
+from shared.llm.corpus.shards import shard_path, write_shard
+from shared.llm.corpus.tokens import Tokens
 
 
 class ByteTokenizer:
@@ -275,7 +275,7 @@ KILLED = """
 import sys, time
 sys.path.insert(0, sys.argv[1])
 from test_packing import ByteTokenizer
-from shared.llm.packing import pack
+from shared.llm.corpus.packing import pack
 class Slow(ByteTokenizer):
     def encode_batch(self, texts, special):
         time.sleep(0.02)

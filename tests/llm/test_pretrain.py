@@ -1,4 +1,4 @@
-"""`shared.llm.pretrain`: it learns, it goes on to the last bit after any interruption, and it says what is wrong."""
+"""Pretraining learns, goes on to the last bit after any interruption, and says what is wrong."""
 
 import json
 import math
@@ -14,18 +14,18 @@ import numpy as np
 import pytest
 import torch
 
-from shared.llm import savepoint, train_log
-from shared.llm.array_tokens import ArrayTokens
 from shared.llm.config import bert, gpt2, qwen3
-from shared.llm.distributed import World
-from shared.llm.loss import NextTokenLoss
+from shared.llm.corpus.array_tokens import ArrayTokens
 from shared.llm.model import LanguageModel, Parts
-from shared.llm.precision import choose_precision, peak_speed
-from shared.llm.pretrain import Pretraining, pretrain
-from shared.llm.train_log import TrainLog, read_log
-from shared.llm.train_settings import TrainSettings
-from shared.llm.train_watch import Diverged, SpikeDetector
-from shared.llm.validation import document_numbers, validation_loss
+from shared.llm.training import savepoint, train_log
+from shared.llm.training.distributed import World
+from shared.llm.training.loss import NextTokenLoss
+from shared.llm.training.precision import choose_precision, peak_speed
+from shared.llm.training.pretrain import Pretraining, pretrain
+from shared.llm.training.train_log import TrainLog, read_log
+from shared.llm.training.train_settings import TrainSettings
+from shared.llm.training.train_watch import Diverged, SpikeDetector
+from shared.llm.training.validation import document_numbers, validation_loss
 
 CONFIG = qwen3(
     32, max_length=16, d_model=16, n_layers=2, n_heads=2, n_kv_heads=1, d_head=8, d_hidden=24
@@ -415,7 +415,7 @@ def test_tensorboard_where_it_is_installed(tmp_path):
 
 @pytest.mark.slow
 def test_compiled_blocks_give_the_same(tmp_path):
-    from shared.llm.train_setup import _can_compile
+    from shared.llm.training.train_setup import _can_compile
 
     if not _can_compile(torch.device("cpu")):
         pytest.skip("no C++ compiler here")

@@ -5,9 +5,7 @@ import torch
 from torch import nn
 from torch.nn.utils import prune as theirs
 
-from shared.llm.checkpoints import from_transformers, state_to_transformers
-from shared.llm.model import Parts
-from shared.llm.prune import (
+from shared.llm.adapting.prune import (
     cut_small,
     cut_structure,
     hold_zeros,
@@ -15,6 +13,8 @@ from shared.llm.prune import (
     n_of_m_mask,
     sparsity,
 )
+from shared.llm.checkpoints import from_transformers, state_to_transformers
+from shared.llm.model import Parts
 from tests.llm.test_checkpoints import random_model
 
 

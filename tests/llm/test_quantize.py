@@ -4,10 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from shared.llm.config import gpt2, qwen3
-from shared.llm.generate import Sampling, generate_tokens
-from shared.llm.model import LanguageModel, Parts
-from shared.llm.quantize import (
+from shared.llm.adapting.quantize import (
     Int4Linear,
     Int8Embedding,
     Int8Linear,
@@ -20,6 +17,9 @@ from shared.llm.quantize import (
     size_in_bytes,
     unpack_int4,
 )
+from shared.llm.config import gpt2, qwen3
+from shared.llm.model import LanguageModel, Parts
+from shared.llm.writing.generate import Sampling, generate_tokens
 
 CONFIGS = {
     "gpt2": gpt2(101, d_model=64, n_layers=2, n_heads=4, max_length=64),
@@ -136,7 +136,7 @@ def test_where_torch_lacks_a_kernel_the_layers_compute_plainly(model, bits, monk
     def lacks(*arguments):
         raise RuntimeError("not here")
 
-    monkeypatch.setattr("shared.llm.int_kernels._dynamic", lacks)
+    monkeypatch.setattr("shared.llm.adapting.int_kernels._dynamic", lacks)
     monkeypatch.setattr(torch.ops.aten, "_convert_weight_to_int4pack_for_cpu", lacks)
     tokens = torch.randint(0, 101, (2, 5))
     with torch.no_grad():

@@ -7,11 +7,11 @@ import pytest
 
 from shared import data
 from shared.data.rows import Article
-from shared.llm import answer as answers
-from shared.llm.answer import NOTHING, answer, ask, prompt
-from shared.llm.recall import rank, recall
-from shared.llm.retrieve import Index, build_index
-from shared.llm.shards import shard_path, write_shard
+from shared.llm.corpus.shards import shard_path, write_shard
+from shared.llm.retrieval import answer as answers
+from shared.llm.retrieval.answer import NOTHING, answer, ask, prompt
+from shared.llm.retrieval.recall import rank, recall
+from shared.llm.retrieval.retrieve import Index, build_index
 
 ARTICLES = [
     {
@@ -123,7 +123,7 @@ class LetterEncoder:
     dimension, trust = 26, 1.0
 
     def encode(self, texts, kind="query"):
-        from shared.llm.lsa import unit
+        from shared.llm.retrieval.lsa import unit
 
         return unit(
             np.array(
@@ -132,7 +132,7 @@ class LetterEncoder:
         )
 
     def save(self, folder):
-        from shared.llm.encoders import ModelEncoder
+        from shared.llm.retrieval.encoders import ModelEncoder
 
         ModelEncoder.save(None, folder)
 

@@ -11,7 +11,13 @@ from transformers import (
     TopPLogitsWarper,
 )
 
-from shared.llm.sampling import keep_min_p, keep_top_k, keep_top_p, repetition_penalty, sample
+from shared.llm.writing.sampling import (
+    keep_min_p,
+    keep_top_k,
+    keep_top_p,
+    repetition_penalty,
+    sample,
+)
 
 
 @pytest.fixture

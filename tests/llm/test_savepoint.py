@@ -1,4 +1,4 @@
-"""`shared.llm.savepoint`: whole or not at all, known by checksum, the one before where one is damaged."""
+"""`shared.llm.training.savepoint`: whole or not at all, known by checksum, the one before where one is damaged."""
 
 import errno
 import json
@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from shared.llm import savepoint
 from shared.llm.config import qwen3
 from shared.llm.model import LanguageModel
+from shared.llm.training import savepoint
 
 
 def _save(folder, step, keep=3, **state):

@@ -9,9 +9,9 @@ import httpx
 import pytest
 
 from shared.llm.chat import encode
-from shared.llm.generate import Sampling, generate, generate_tokens
 from shared.llm.serve.chat_forms import plain
 from shared.llm.serve.sources import Source, finder_of
+from shared.llm.writing.generate import Sampling, generate, generate_tokens
 from tests.llm.serving import Bytes, idle, saying, served, service, tiny
 
 
@@ -481,7 +481,7 @@ def test_passages_that_do_not_fit_are_left_out():
 
 
 def test_an_index_on_disk(tmp_path):
-    from shared.llm.retrieve import Index
+    from shared.llm.retrieval.retrieve import Index
 
     articles = [
         {

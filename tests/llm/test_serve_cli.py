@@ -15,13 +15,14 @@ import torch
 from transformers import Qwen3Config, Qwen3ForCausalLM
 
 from shared import cli
-from shared.llm import chat, savepoint
+from shared.llm import chat
 from shared.llm.config import qwen3
 from shared.llm.model import LanguageModel
 from shared.llm.serve import running
 from shared.llm.serve.chat_forms import plain, transcript
 from shared.llm.serve.loading import load
 from shared.llm.tokenizer import train_tokenizer
+from shared.llm.training import savepoint
 from tests.llm.serving import Bytes
 
 ROOT = Path(__file__).resolve().parents[2]

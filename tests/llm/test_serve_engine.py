@@ -8,12 +8,12 @@ import pytest
 import torch
 
 from shared.llm.config import bert, gpt2
-from shared.llm.generate import Sampling, generate_tokens
 from shared.llm.model import LanguageModel, Parts
 from shared.llm.serve.engine import Engine, Full, Stopped
 from shared.llm.serve.limits import Limits
 from shared.llm.serve.rows import Rows
 from shared.llm.serve.texts import Text
+from shared.llm.writing.generate import Sampling, generate_tokens
 from tests.llm.serving import Bytes, Saying, tiny
 
 

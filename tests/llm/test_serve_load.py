@@ -11,7 +11,7 @@ import httpx
 import psutil
 import pytest
 
-from shared.llm.generate import Sampling, generate
+from shared.llm.writing.generate import Sampling, generate
 from tests.llm.serving import Bytes, idle, saying, served, tiny
 
 

@@ -5,10 +5,10 @@ import torch
 from scipy.stats import chisquare
 
 from shared.llm.config import gpt2, qwen3
-from shared.llm.generate import Sampling, generate_tokens
 from shared.llm.model import LanguageModel
-from shared.llm.sampling import sample
-from shared.llm.speculative import accept, probabilities, speculate
+from shared.llm.writing.generate import Sampling, generate_tokens
+from shared.llm.writing.sampling import sample
+from shared.llm.writing.speculative import accept, probabilities, speculate
 
 
 def a_model(seed, vocab_size=7, **sizes):

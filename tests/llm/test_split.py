@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from test_deduplicate import corpus, planted, text_of
 
-from shared.llm.deduplicate import deduplicate
-from shared.llm.minhash import jaccard, shingles
-from shared.llm.split import split
+from shared.llm.corpus.deduplicate import deduplicate
+from shared.llm.corpus.minhash import jaccard, shingles
+from shared.llm.corpus.split import split
 
 
 def run(folder: Path, texts: list[str], **settings: object) -> tuple[np.ndarray, dict]:

@@ -23,15 +23,15 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from shared.llm.draw import draw
-from shared.llm.generate import generator
+from shared.llm.corpus.narrow import narrow
 from shared.llm.model import LanguageModel
-from shared.llm.narrow import narrow
 from shared.llm.serve.limits import Limits
 from shared.llm.serve.rows import Rows, bytes_of_a_token
 from shared.llm.serve.texts import Piece, Text
-from shared.llm.text_pieces import TextPieces
 from shared.llm.tokenizer import Tokenizer
+from shared.llm.writing.draw import draw
+from shared.llm.writing.generate import generator
+from shared.llm.writing.text_pieces import TextPieces
 
 logger = logging.getLogger("bumblebee.serve")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from shared.llm import chat
-from shared.llm.compress import QUANTIZED, load_quantized
+from shared.llm.adapting.compress import QUANTIZED, load_quantized
 from shared.llm.model import LanguageModel
 from shared.llm.serve.chat_forms import ChatForm, chatml, plain
 from shared.llm.tokenizer import LibraryTokenizer, load_tokenizer

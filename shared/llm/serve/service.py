@@ -9,7 +9,6 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
-from shared.llm.generate import Sampling
 from shared.llm.serve.chat_forms import ChatForm
 from shared.llm.serve.engine import Engine, Full, Stopped
 from shared.llm.serve.errors import ApiError
@@ -18,6 +17,7 @@ from shared.llm.serve.schemas import ChatRequest, CompletionRequest, Request
 from shared.llm.serve.sources import Finder, Source, with_sources
 from shared.llm.serve.texts import Piece, Text
 from shared.llm.tokenizer import Tokenizer
+from shared.llm.writing.generate import Sampling
 
 
 class Service:

@@ -30,8 +30,8 @@ def finder_of(folder: str | Path, k: int = 3) -> Finder:
 
     Raises ValueError where the folder holds no index.
     """
-    from shared.llm.answer import THRESHOLD, chances
-    from shared.llm.retrieve import Index
+    from shared.llm.retrieval.answer import THRESHOLD, chances
+    from shared.llm.retrieval.retrieve import Index
 
     index = Index.open(folder)
 

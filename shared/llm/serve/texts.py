@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from shared.llm.generate import Sampling
+from shared.llm.writing.generate import Sampling
 
 
 @dataclass(eq=False)

@@ -1,0 +1,1 @@
+"""Changing a trained model: fine-tuning, alignment, compression, pruning, merging."""

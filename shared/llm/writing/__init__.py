@@ -1,0 +1,1 @@
+"""Writing on from prompts: the KV cache, sampling, beam search."""

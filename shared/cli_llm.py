@@ -87,7 +87,7 @@ def llm(
         return
     console.print(f"[bold]{escape(str(run.folder))}[/] · size {chosen.size}")
     try:
-        pipeline(run, chosen, [stage] if stage else None, again, _say, _bar)
+        pipeline(run, chosen, [stage] if stage else None, again, _say, bar)
     except Stopped:
         raise typer.Exit(130) from None  # it has said how to go on
     except KeyboardInterrupt:
@@ -110,18 +110,18 @@ def _say(line: str) -> None:
 
 
 @contextlib.contextmanager
-def _bar(stage: str) -> Iterator[Callable[[int, int | None], None] | None]:
-    """A progress bar for a stage; pretraining and evaluation draw their own."""
-    if stage in ("pretrain", "evaluate", "generate", "export"):
+def bar(what: str) -> Iterator[Callable[[int, int | None], None] | None]:
+    """A progress bar, where a terminal is; pretraining and the stages after it draw their own or none."""
+    if what in ("pretrain", "evaluate", "generate", "export"):
         yield None
         return
     from tqdm import tqdm
 
-    with tqdm(desc=stage, leave=False, unit="", disable=None) as bar:  # None: where no terminal is
+    with tqdm(desc=what, leave=False, unit="", disable=None) as shown:  # None: no terminal, no bar
 
         def tell(done: int, total: int | None = None) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
+            shown.total = total
+            shown.update(done - shown.n)
 
         yield tell
 

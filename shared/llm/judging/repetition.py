@@ -33,7 +33,8 @@ def longest_overlaps(texts: Sequence[Sequence[int]], corpus: np.ndarray) -> list
     shorter one at the same place was, so after few lengths hardly any place of the corpus is left to look at.
     """
     corpus = np.asarray(corpus, dtype=np.int64)
-    prefix, back = _prefix_hashes(corpus), _inverse_powers(len(corpus) + 1)
+    prefix = _prefix_hashes(corpus)
+    back = _inverse_powers(1 + max([len(corpus), *map(len, texts)]))
     own = [_prefix_hashes(np.asarray(text, dtype=np.int64)) for text in texts]
     best = [(0, 0) for _ in texts]
     places, length = np.arange(len(corpus)), 0

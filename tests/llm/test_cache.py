@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from shared.llm.config import bert, gpt2, llama, qwen3
-from shared.llm.corpus.narrow import NarrowLinear, narrow
 from shared.llm.model import LanguageModel, Parts
 from shared.llm.writing import sampling
 from shared.llm.writing.cache import KVCache, cache_bytes
+from shared.llm.writing.narrow import NarrowLinear, narrow
 from shared.llm.writing.reader import Reader
 from shared.nn.attention import fused_attention
 

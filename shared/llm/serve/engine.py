@@ -23,7 +23,6 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from shared.llm.corpus.narrow import narrow
 from shared.llm.model import LanguageModel
 from shared.llm.serve.limits import Limits
 from shared.llm.serve.rows import Rows, bytes_of_a_token
@@ -31,6 +30,7 @@ from shared.llm.serve.texts import Piece, Text
 from shared.llm.tokenizer import Tokenizer
 from shared.llm.writing.draw import draw
 from shared.llm.writing.generate import generator
+from shared.llm.writing.narrow import narrow
 from shared.llm.writing.text_pieces import TextPieces
 
 logger = logging.getLogger("bumblebee.serve")

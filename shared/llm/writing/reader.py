@@ -11,9 +11,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from shared.llm.corpus.narrow import narrow
 from shared.llm.model import LanguageModel
 from shared.llm.writing.cache import KVCache
+from shared.llm.writing.narrow import narrow
 
 
 class Reader:

@@ -3,7 +3,8 @@
 import re
 from pathlib import Path
 
-from shared.lab.files import course_root, write_whole
+from shared.files import write_whole
+from shared.lab.files import course_root
 
 _ADDRESS = re.compile(r"https://github\.com/[\w.-]+/[\w.-]+")
 

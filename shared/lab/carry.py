@@ -14,9 +14,10 @@ from typing import Any
 
 import shared
 from shared.exercises import Exercise, find, names
+from shared.files import write_whole
 from shared.lab.cell import CellSource
 from shared.lab.diagnosis import examine
-from shared.lab.files import shown, work_folder, write_whole
+from shared.lab.files import shown, work_folder
 from shared.lab.lines import Line, say
 from shared.lab.run import run_limited
 from shared.lab.standalone import NotCarried, standalone

@@ -9,9 +9,10 @@ import zlib
 from pathlib import Path
 
 from shared.exercises import find, names
+from shared.files import write_whole
 from shared.lab import journal
 from shared.lab.carry import file_of, load_and_examine
-from shared.lab.files import shown, work_folder, write_whole
+from shared.lab.files import shown, work_folder
 from shared.lab.lines import Line, say
 
 # A piece has a few kilobytes, a journal of years a few hundred; what unpacks to more is no export.

@@ -9,70 +9,19 @@ A record is written last and at once, so that it is there only if all that it sp
 
 from __future__ import annotations
 
-import errno
 import json
-import os
 import shutil
-import tempfile
 from pathlib import Path
 from typing import Any
+
+from shared.files import write_whole
 
 RECORD = "record.json"
 
 
-def atomic_write(path: Path, content: bytes | str) -> None:
-    """Writes a file so that at any moment there is the old one or the new one, whole, also after a power cut.
-
-    Written beside it, brought to the disk, then renamed. Raises OSError where the disk is full; the old file stays.
-    """
-    data = content.encode("utf-8") if isinstance(content, str) else content
-    handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, path)
-    except BaseException as error:
-        Path(beside).unlink(missing_ok=True)
-        if is_full(error):
-            raise disk_full(path, error) from error
-        raise
-    sync_folder(path.parent)
-
-
-def is_full(error: BaseException) -> bool:
-    """Whether a disk or a quota is full."""
-    return isinstance(error, OSError) and error.errno in (
-        errno.ENOSPC,
-        getattr(errno, "EDQUOT", errno.ENOSPC),
-    )
-
-
-def disk_full(path: Path, error: OSError) -> OSError:
-    """The same error, saying what to do."""
-    return OSError(
-        error.errno,
-        "The disk is full, and nothing was left half written. Free some space and run this stage again: "
-        "it goes on with what is whole",
-        str(path),
-    )
-
-
-def sync_folder(folder: Path) -> None:
-    """Brings the names in a folder to the disk: a rename is safe only then. Windows has no such call and needs none."""
-    if os.name == "nt":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
 def write_json(path: Path, content: Any) -> None:
-    """`atomic_write` of readable JSON."""
-    atomic_write(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+    """Readable JSON, written whole or not at all."""
+    write_whole(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
 
 
 def read_json(path: Path) -> Any:

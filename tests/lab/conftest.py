@@ -1,6 +1,7 @@
 """A notebook's shell without a kernel: cells run as in a notebook, what they show is printed as text."""
 
 import random
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,10 +69,15 @@ def forgetful(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
 
 @pytest.fixture
 def notebook(
-    my_work: Path, forgetful: Callable[[], None], capsys: pytest.CaptureFixture[str]
+    my_work: Path,
+    forgetful: Callable[[], None],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Notebook]:
     """A fresh notebook with an empty my_work/, its first cells run."""
     in_memory = Config({"HistoryManager": {"hist_file": ":memory:"}})
+    # The shell puts its own module in the place of __main__, which later tests that start processes would stumble over.
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
     shell = InteractiveShell.instance(config=in_memory)
     protect_exercise_cells(shell)
     opened = Notebook(shell, lambda: capsys.readouterr().out, my_work)

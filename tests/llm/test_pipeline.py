@@ -2,9 +2,10 @@
 
 import pytest
 
+from shared.files import write_whole
 from shared.llm import pipeline as pipeline_module
 from shared.llm.pipeline import MADE_WITH, STAGES, Stage, alone, pipeline, saved_settings
-from shared.llm.run import Run, atomic_write, read_json, write_json
+from shared.llm.run import Run, read_json, write_json
 from shared.llm.settings import changed, settings
 
 
@@ -92,7 +93,7 @@ def test_settings_are_kept(tmp_path, done):
     chosen = settings("pocket", minutes=3, source="encyclopedia")
     run_it(tmp_path, settings=chosen)
     assert saved_settings(Run(tmp_path)) == chosen
-    atomic_write(tmp_path / "settings.json", "{")
+    write_whole(tmp_path / "settings.json", "{")
     with pytest.raises(ValueError, match=r"settings\.json is damaged"):
         saved_settings(Run(tmp_path))
     write_json(tmp_path / "settings.json", {"colour": "red"})

@@ -14,6 +14,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from shared.files import digest_of, remove_leftovers
 from shared.llm.corpus.filters import RULES, Thresholds, first_complaint
 from shared.llm.corpus.markup import plain_text
 from shared.llm.corpus.sections import without_layout
@@ -27,7 +28,6 @@ from shared.llm.corpus.shards import (
     whole_shard,
     write_shard,
 )
-from shared.llm.files import digest_of, remove_leftovers
 from shared.llm.workers import Cost, Progress, for_each
 
 VERSION = 2  # goes up when cleaning changes, so that shards cleaned before are cleaned anew

@@ -14,6 +14,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
+from shared.files import remove_leftovers
 from shared.llm.corpus.local_articles import local_articles
 from shared.llm.corpus.shards import (
     Shard,
@@ -24,7 +25,6 @@ from shared.llm.corpus.shards import (
     whole_shard,
     write_shard,
 )
-from shared.llm.files import remove_leftovers
 from shared.llm.workers import Cost, Progress
 
 SHARD_BYTES = 16_000_000

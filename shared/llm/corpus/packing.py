@@ -19,8 +19,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from shared.files import digest_of, file_sha256, remove_leftovers, whole_file
 from shared.llm.corpus.shards import Shard, read_articles, shards_of
-from shared.llm.files import digest_of, file_sha256, remove_leftovers, whole_file
 from shared.llm.run import read_json, write_json
 from shared.llm.workers import Cost, Progress, for_each
 

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from shared.llm.files import digest_of, file_sha256, whole_file
+from shared.files import digest_of, file_sha256, whole_file
 from shared.llm.run import read_json, write_json
 
 FIELDS = ("id", "title", "text", "url")

@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
+from shared.files import digest_of, file_sha256
 from shared.llm.corpus.deduplicate import load_about, save_array
 from shared.llm.corpus.minhash import text_hash
 from shared.llm.corpus.shards import shards_of
-from shared.llm.files import digest_of, file_sha256
 from shared.llm.workers import Cost
 
 LEFT_OUT, TRAIN, VALIDATION = 0, 1, 2

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from shared.llm.files import file_sha256
+from shared.files import file_sha256
 from shared.llm.run import read_json
 
 _OPEN_FILES = 64  # systems allow a process some hundreds; full Wikipedia has more shards than that

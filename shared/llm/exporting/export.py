@@ -16,12 +16,12 @@ from typing import Any
 import torch
 from safetensors.torch import save_file
 
+from shared.files import disk_full, file_sha256, is_full, write_whole
 from shared.llm.checkpoints import state_to_transformers
 from shared.llm.config import ModelConfig, bert, changes, gpt2, llama, qwen3
 from shared.llm.exporting.card import model_card
-from shared.llm.files import file_sha256
 from shared.llm.model import LanguageModel
-from shared.llm.run import atomic_write, disk_full, is_full, write_json
+from shared.llm.run import write_json
 from shared.llm.tokenizer import load_tokenizer
 
 KINDS = {"gpt2": gpt2, "llama": llama, "qwen3": qwen3, "bert": bert}
@@ -91,7 +91,7 @@ def export(
     digest = _write_weights(model, kind, folder / "model.safetensors", dtype)
     for file in TOKENIZER_FILES:
         if (tokenizer_folder / file).is_file():
-            atomic_write(folder / file, (tokenizer_folder / file).read_bytes())
+            write_whole(folder / file, (tokenizer_folder / file).read_bytes())
     n_parameters = sum(p.numel() for p in model.parameters())
     record = {
         "folder": str(folder),
@@ -117,7 +117,7 @@ def export(
             },
         )
     name = name or f"bumblebee-{n_parameters / 1e6:.0f}m"
-    atomic_write(folder / "README.md", model_card(name, model.config, record, records or {}))
+    write_whole(folder / "README.md", model_card(name, model.config, record, records or {}))
     settings = config_to_transformers(model.config, kind)
     settings |= {
         "architectures": [CLASSES[kind]],

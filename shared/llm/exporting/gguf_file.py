@@ -17,8 +17,8 @@ from typing import Any
 
 import torch
 
+from shared.files import file_sha256
 from shared.llm.exporting.export import kind_of
-from shared.llm.files import file_sha256
 from shared.llm.model import LanguageModel
 from shared.llm.tokenizer import load_tokenizer
 

@@ -18,13 +18,14 @@ from typing import Any
 
 import numpy as np
 
+from shared.files import write_whole
 from shared.llm.corpus.tokens import Tokens
 from shared.llm.judging import baselines, repetition
 from shared.llm.judging.cloze import answer, cloze_questions
 from shared.llm.judging.likelihood import token_log_probabilities
 from shared.llm.judging.report import lines, report
 from shared.llm.model import LanguageModel
-from shared.llm.run import Run, atomic_write
+from shared.llm.run import Run
 from shared.llm.tokenizer import Tokenizer
 from shared.llm.writing.generate import Sampling, generate_tokens
 
@@ -97,7 +98,7 @@ def evaluate(
         if progress is not None:
             progress(done, len(work))
     record["lines"] = lines(record)
-    atomic_write(run.place("evaluate") / "report.md", report(record))
+    write_whole(run.place("evaluate") / "report.md", report(record))
     return record
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from shared.llm.files import whole_file
+from shared.files import whole_file
 
 
 def mapped(path: Path) -> np.ndarray:

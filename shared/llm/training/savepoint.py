@@ -26,10 +26,9 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from shared.files import digest_of, disk_full, file_sha256, is_full, sync_folder
 from shared.llm.config import ModelConfig
-from shared.llm.files import digest_of, file_sha256
 from shared.llm.model import LanguageModel, Parts
-from shared.llm.run import disk_full, is_full, sync_folder
 from shared.llm.training.optimize import like
 
 MODEL, OPTIMIZER, STATE = "model.safetensors", "optimizer.safetensors", "state.json"

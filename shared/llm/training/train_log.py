@@ -14,7 +14,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from shared.llm.run import atomic_write
+from shared.files import write_whole
 
 
 def read_log(path: str | Path) -> list[dict[str, Any]]:
@@ -46,7 +46,7 @@ class TrainLog:
         lines = read_log(self.path)
         kept = [line for line in lines if line["step"] <= step]
         text = "".join(json.dumps(line) + "\n" for line in kept)
-        atomic_write(self.path, text)
+        write_whole(self.path, text)
         if self._board_folder is not None:
             self._board = _board(Path(self._board_folder), step + 1)
         return [line for line in lines if line["step"] > step]

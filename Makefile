@@ -1,5 +1,5 @@
 # lab        JupyterLab on the course        make lab ARGS="--no-browser --port 8890"
-# test       every test and every notebook   (test-fast: in under three minutes, without the notebooks)
+# test       every test and every notebook   (test-fast: without the notebooks and what is slow)
 # llm        a language model from articles, in minutes   make llm ARGS="--source encyclopedia --dry-run"
 # notebooks  runs all notebooks and writes them back, ready to commit
 # lint, constraints, clean

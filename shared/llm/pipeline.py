@@ -99,9 +99,12 @@ def pipeline(
         if name not in STAGES:
             raise ValueError(f"there is no stage {name!r}; there are {', '.join(STAGES)}.")
     with alone(run):
-        if again:
-            for name in _standing_on(again):
-                run.forget(name)
+        anew = _standing_on(again) if again else []
+        for stage in STAGES.values():  # all, before anything is removed or the settings are kept
+            if stage.name not in anew:
+                _agrees(run, stage, _made_with(settings, stage))
+        for name in anew:
+            run.forget(name)
         write_json(run.folder / "settings.json", dataclasses.asdict(settings))
         records = {}
         for name in _with_needed(wanted or list(STAGES)):
@@ -142,11 +145,9 @@ def saved_settings(run: Run) -> Settings | None:
 def _do(
     run: Run, settings: Settings, stage: Stage, say: Say, progress: Callable[[str], Any] | None
 ) -> dict[str, Any]:
-    made_with = {name: getattr(settings, name) for name in stage.depends_on}
-    _agrees(run, stage, made_with)
     record = run.record(stage.name)
     if record is None:
-        write_json(run.place(stage.name) / MADE_WITH, made_with)
+        write_json(run.place(stage.name) / MADE_WITH, _made_with(settings, stage))
         started = time.perf_counter()
         with progress(stage.name) if progress else contextlib.nullcontext() as tell:
             record = stage.does(run, settings, tell)
@@ -159,6 +160,10 @@ def _do(
     for line in stage.says(record):
         say(f"    {line}")
     return record
+
+
+def _made_with(settings: Settings, stage: Stage) -> dict[str, Any]:
+    return {name: getattr(settings, name) for name in stage.depends_on}
 
 
 def _agrees(run: Run, stage: Stage, wanted: dict[str, Any]) -> None:

@@ -47,7 +47,7 @@ def test_every_real_data_set_has_a_stand_in(small_pack, record):
         "BUMBLEBEE_DATA is not set; nothing was downloaded earlier, and BUMBLEBEE_OFFLINE forbids to do it now."
     )
     assert dataset.title == records.find(record.stand_in).title
-    assert seconds < 3
+    assert seconds < 8  # under 2 where the machine is free
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_every_other_data_set_loads(record):
         if "is missing" in str(error) or "is empty" in str(error):
             pytest.skip(f"the pack is not whole yet: {error}")
         raise
-    assert seconds < 3 and dataset.stands_in_for is None
+    assert seconds < 8 and dataset.stands_in_for is None
     for name, split in dataset.items():
         assert next(iter(split)) if name == "articles" else len(split)
 

@@ -62,6 +62,10 @@ def test_other_settings_are_refused_before_anything_is_lost(tmp_path, done):
     with pytest.raises(ValueError, match=r"second in .* was made with seed 0 \(now 7\)"):
         run_it(tmp_path, settings=settings("nano", seed=7))
     assert (tmp_path / "second" / "made").read_text() == "0"
+    assert saved_settings(Run(tmp_path)) == settings("nano"), "what was refused is not kept"
+    with pytest.raises(ValueError, match="second in"):  # also where another stage is asked for
+        run_it(tmp_path, settings=settings("nano", seed=7), again="beside")
+    assert (tmp_path / "beside" / "made").exists()
     run_it(tmp_path, settings=settings("nano", seed=7), again="second")
     assert (tmp_path / "second" / "made").read_text() == "7"
     assert done == ["first", "second", "third", "beside", "second", "third"]

@@ -18,7 +18,8 @@ DONE = b"data: [DONE]\n\n"
 
 
 def event(content: Any) -> bytes:
-    return b"data: " + json.dumps(content, ensure_ascii=False).encode("utf-8", "replace") + b"\n\n"
+    # In ASCII: clients that end a line where Unicode does (httpx at U+0085, U+2028) would cut an event in two.
+    return b"data: " + json.dumps(content).encode("ascii") + b"\n\n"
 
 
 class EventStream(Response):

@@ -330,11 +330,15 @@ def test_other_sites_may_not_ask(client):
 
 def test_too_large_a_body():
     with served(max_body=1000) as client:
-        for size, status in ((900, 200), (1001, 413), (3_000_000, 413)):
+        for size, status in ((900, 200), (1001, 413), (60_000, 413)):
             body = '{"prompt": "a", "max_tokens": 1' + " " * (size - 32) + "}"
             headers = {"content-type": "application/json"}
             answer = client.post("/v1/completions", content=body, headers=headers)
             assert answer.status_code == status
+        # Far too much is not read to its end: who still sends may see the connection break before the answer comes.
+        with contextlib.suppress(httpx.TransportError):
+            answer = client.post("/v1/completions", content=b" " * 3_000_000, headers=headers)
+            assert answer.status_code == 413
         parts = (b" " * 500 for _ in range(5))  # its length is not said beforehand
         answer = client.post("/v1/completions", content=parts, headers=headers)
         assert answer.status_code == 413

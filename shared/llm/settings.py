@@ -77,7 +77,8 @@ class Settings:
                megabytes: read so much text, None: all   validation_share: of the text, held out
     tokenizer  vocab_size
     model      n_layers, d_model, n_heads, n_kv_heads, context (tokens)
-    training   tokens: to train on, None: 20 for each parameter   minutes: end after so many, None: after the tokens
+    training   tokens: to train on, None: 20 for each parameter, but no text more than four times
+               minutes: end after so many, None: after the tokens
                batch_tokens: of one step of the optimizer   micro_tokens: of one forward pass, None: what is quick here
                muon_lr, adam_lr: peak learning rates of the matrices, and of all else   weight_decay: of the matrices
                schedule: "wsd" (warm-up, stable, decay) or "cosine"   warmup_share, decay_share: of the steps

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 Record = dict[str, Any]
 TOKENIZER_CHARACTERS = 64_000_000  # more text than this no longer changes which pairs are frequent
+MOST_EPOCHS = 4  # a text read more often than this teaches little that is new (Muennighoff et al., 2305.16264)
 MICRO_TOKENS = 8192  # what two cores or a small GPU compute at once without running out of memory
 SAVE_SECONDS = 120
 
@@ -185,10 +186,10 @@ def training(settings: Settings, n_tokens: int) -> TrainSettings:
         or context
     )
     planned = plan(settings)
-    steps = None
-    if settings.minutes is None:
-        wanted = settings.tokens or TOKENS_FOR_EACH_PARAMETER * planned.parameters
-        steps = math.ceil(wanted / tokens_per_step)
+    wanted = settings.tokens or min(
+        TOKENS_FOR_EACH_PARAMETER * planned.parameters, MOST_EPOCHS * n_tokens
+    )
+    steps = math.ceil(wanted / tokens_per_step)
     every = max(10, round(SAVE_SECONDS * planned.tokens_per_second / tokens_per_step))
     return TrainSettings(
         steps=steps,

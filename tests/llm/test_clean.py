@@ -227,7 +227,7 @@ def test_processes_and_interruptions_change_nothing(tmp_path: Path) -> None:
     shard_path(tmp_path / "two", 0).with_suffix(".json").unlink()
     path = shard_path(tmp_path / "two", 2)
     path.write_bytes(path.read_bytes()[:100])
-    (tmp_path / "two" / ".articles-00002.jsonl.ab12").write_bytes(b"half")
+    (tmp_path / "two" / ".articles-00002.jsonl.ab12.part").write_bytes(b"half")
     again = clean(articles, tmp_path / "two", workers=1)
     assert again["shards_kept"] == 1
     assert contents(tmp_path / "one") == contents(tmp_path / "two")

@@ -177,6 +177,8 @@ class Pretraining:
             self.share = self.step / settings.steps
             return None
         now = max(self.share, self.seconds / max(1e-9, settings.seconds - sum(self.took.values())))
+        if settings.steps:  # whichever comes first ends the run, and the schedule is laid over it
+            now = max(now, self.step / settings.steps)
         # A step that was done before an interruption is done again as it was.
         self.share = self.world.from_first(self._shares.get(self.step, now))
         return "time is up" if self.share >= 1 else None

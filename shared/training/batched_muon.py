@@ -10,7 +10,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
-from shared.training.optimizers import Optimizer
+from shared.training.modern_optimizers import Muon
 
 
 def batched_newton_schulz(
@@ -32,7 +32,7 @@ def batched_newton_schulz(
     return x.to(matrices.dtype)
 
 
-class BatchedMuon(Optimizer):
+class BatchedMuon(Muon):
     """`Muon` with the same steps, to rounding; the settings are those of `Muon`.
 
     momentum may be changed between steps (a warm-up of it helps where the learning rate is high).
@@ -52,15 +52,8 @@ class BatchedMuon(Optimizer):
         newton_schulz_steps: int = 5,
         dtype: torch.dtype | None = None,
     ) -> None:
-        super().__init__(parameters, lr)
-        for p in self.parameters:
-            if p.ndim != 2:
-                raise ValueError(
-                    f"Muon takes matrices, and a parameter has the shape {tuple(p.shape)}."
-                )
-        self.momentum, self.weight_decay = momentum, weight_decay
-        self.newton_schulz_steps, self.dtype = newton_schulz_steps, dtype
-        self.m = [torch.zeros_like(p) for p in self.parameters]
+        super().__init__(parameters, lr, momentum, weight_decay, newton_schulz_steps)
+        self.dtype = dtype
 
     @torch.no_grad()
     def step(self) -> None:

@@ -30,7 +30,12 @@ console = Console()
 
 @app.command()
 def quiz(
-    which: Annotated[str, typer.Argument(help="a week (1 to 9), or a review by name")],
+    which: Annotated[
+        str,
+        typer.Argument(
+            help="a week (1 to 9), review03, review07, review09, final; or review: what you missed"
+        ),
+    ],
     again: Annotated[bool, typer.Option("--again", help="ask all questions afresh")] = False,
 ) -> None:
     """Takes a quiz here; missed questions come back, and an interrupted quiz goes on where it stopped."""
@@ -46,19 +51,34 @@ def progress(
         tuple[str, int] | None,
         typer.Option("--sure", metavar="PIECE 1-5", help="note how sure you are of a piece"),
     ] = None,
-    notes: Annotated[str, typer.Option(help="a word of your own, with --sure")] = "",
+    notes: Annotated[
+        str | None, typer.Option(help="a word of your own about it, with --sure")
+    ] = None,
+    markdown: Annotated[
+        Path | None, typer.Option(help="also write the table to this file, as markdown")
+    ] = None,
 ) -> None:
     """Shows what is done: each exercise and quiz, when, after how many tries, and how sure you are."""
+    from shared.files import write_whole
     from shared.lab import progress_table as done
+    from shared.lab.review import due
 
     if sure:
         done.set_confidence(sure[0], sure[1], notes)
+    elif notes is not None:
+        raise ValueError("--notes belongs to a piece: give --sure PIECE 1-5 with it.")
     rows = [row for row in done.rows() if week is None or row.week == week]
-    table = Table("week", "piece", "status", "date", "tries", "confidence", "notes")
+    table = Table(*done.HEAD)
     for row in rows:
-        table.add_row(str(row.week), row.piece, row.status, row.date, str(row.tries or ""),
-                      str(row.confidence or ""), escape(row.notes or row.detail))  # fmt: skip
+        table.add_row(*map(escape, done.cells(row)))
     console.print(table)
+    console.print(done.summary(rows))
+    if waiting := len(due()):
+        many = "question" if waiting == 1 else "questions"
+        console.print(f"{waiting} {many} to review today: bumblebee quiz review")
+    if markdown:
+        write_whole(markdown, done.as_markdown(rows).encode())
+        console.print(f"Written to {escape(str(markdown))}.")
 
 
 @app.command()

@@ -63,6 +63,7 @@ def assert_one_sentence(code: int, out: str, err: str) -> None:
         (["quiz", "[/nothing]"], "There is no quiz '[/nothing]'"),
         (["progress", "--sure", "mlp.sigmod", "3"], "There is no piece 'mlp.sigmod'"),
         (["progress", "--sure", "mlp.sigmoid", "9"], "confidence is 9; it must be 1"),
+        (["progress", "--notes", "hard"], "--notes belongs to a piece: give --sure"),
         (["work", "export"], "There is no work to export yet"),
         (["work", "import", "gone.zip"], "There is no file 'gone.zip' here"),
     ],
@@ -110,6 +111,23 @@ def test_progress(bumblebee) -> None:
     assert "mlp.sigmoid" in out
     assert "x[i] was hard [/b]" in out
     assert journal.events("confidence")[0]["confidence"] == 4
+    assert "to review today" not in out
+
+
+def test_progress_names_what_is_due_and_writes_markdown(bumblebee, tmp_path: Path) -> None:
+    journal.note("quiz", quiz="week01", question=3, right=False)
+    path = tmp_path / "progress.md"
+    code, out, _ = bumblebee("progress", "1", "--markdown", path)
+    assert code == 0
+    assert "week 1: 0 of" in out
+    assert "1 question to review today: bumblebee quiz review" in out
+    assert "| 1 | quiz week01 | ◐ begun |" in path.read_text(encoding="utf-8")
+
+
+def test_review_with_nothing_missed(bumblebee) -> None:
+    code, out, err = bumblebee("quiz", "review")
+    assert (code, err) == (0, "")
+    assert "Nothing to review yet" in out
 
 
 def test_work_goes_out_and_comes_back(

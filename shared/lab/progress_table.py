@@ -1,6 +1,12 @@
-"""What is done: a row for each exercise and quiz, from `my_work/`; `progress()` shows it, or `bumblebee progress`."""
+"""What is done: a row for each exercise and quiz, from `my_work/`; `progress()` shows it, or `bumblebee progress`.
 
+How sure the learner is, and their notes, are events of the journal like all else: they survive a new kernel, an
+export to another computer and its import, and `bumblebee progress --markdown FILE` writes the table to keep or to send.
+"""
+
+import html
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from shared.exercises import find, names
@@ -34,10 +40,18 @@ class Row:
 def rows() -> list[Row]:
     """The whole table, in the order of the course."""
     attempts = _by_piece(journal.events("exercise"), "name")
-    said = {str(e.get("piece")): e for e in journal.events("confidence")}
+    said = _last_said()
     found = [_exercise_row(name, attempts.get(name, []), said.get(name, {})) for name in names()]
     found += [_quiz_row(name, said.get(f"quiz {name}", {})) for name in all_quizzes()]
     return sorted(found, key=lambda row: row.week)
+
+
+def _last_said() -> dict[str, dict]:
+    """The last confidence and the last notes of each piece: saying one leaves the other as it was."""
+    said: dict[str, dict] = {}
+    for event in journal.events("confidence"):
+        said.setdefault(str(event.get("piece")), {}).update(event)
+    return said
 
 
 def _by_piece(events: list[dict], key: str) -> dict[str, list[dict]]:
@@ -78,14 +92,18 @@ def _said(event: dict) -> tuple[int, str]:
     return confidence if isinstance(confidence, int) else 0, str(event.get("notes", ""))
 
 
-def set_confidence(piece: str, confidence: int, notes: str = "") -> None:
-    """Notes how sure the learner is of a piece (1 to 5), with a word of their own. Raises ValueError outside 1 to 5."""
+def set_confidence(piece: str, confidence: int, notes: str | None = None) -> None:
+    """Notes how sure the learner is of a piece (1 to 5), with a word of their own; without one, earlier notes stay.
+
+    Raises ValueError for a piece that is not there, and outside 1 to 5.
+    """
     known = [row.piece for row in rows()]
     if piece not in known:
         raise ValueError(f"There is no piece {piece!r}. `progress()` shows them all.")
     if not 1 <= confidence <= 5:
         raise ValueError(f"confidence is {confidence}; it must be 1 (lost) to 5 (could teach it).")
-    if not journal.note("confidence", piece=piece, confidence=confidence, notes=notes):
+    words = {} if notes is None else {"notes": notes}
+    if not journal.note("confidence", piece=piece, confidence=confidence, **words):
         raise ValueError(f"{work_folder().name}/ cannot be written, so this could not be kept.")
 
 
@@ -94,35 +112,47 @@ def progress(week: int | None = None) -> None:
     say(_Table([row for row in rows() if week is None or row.week == week]))
 
 
+HEAD = ("week", "piece", "status", "date", "tries", "confidence", "notes")
+_MARKS = {"done": "✓", "begun": "◐", "": "○"}
+
+
+def cells(row: Row) -> tuple[str, ...]:
+    """A row as texts, one for each column of HEAD."""
+    return (
+        str(row.week),
+        row.piece,
+        f"{_MARKS[row.status]} {row.status}".strip(),
+        row.date,
+        str(row.tries or ""),
+        str(row.confidence or ""),
+        row.notes or row.detail,
+    )
+
+
+def summary(found: Sequence[Row]) -> str:
+    """How many pieces of each week are done, in a sentence."""
+    total = Counter(row.week for row in found)
+    done = Counter(row.week for row in found if row.status == "done")
+    return " · ".join(f"week {week}: {done[week]} of {total[week]}" for week in sorted(total))
+
+
+def as_markdown(found: Sequence[Row]) -> str:
+    """The table as a markdown page, with the summary below it."""
+
+    def line(texts: Sequence[str]) -> str:
+        safe = (" ".join(html.escape(t, quote=False).replace("|", "\\|").split()) for t in texts)
+        return f"| {' | '.join(safe)} |"
+
+    lines = [line(HEAD), "|" + "---|" * len(HEAD), *(line(cells(row)) for row in found)]
+    return "\n".join(["# My progress in Bumblebee", "", *lines, "", summary(found), ""])
+
+
 class _Table:
     def __init__(self, found: list[Row]) -> None:
-        self.rows = found
-
-    def _cells(self) -> list[tuple[str, ...]]:
-        mark = {"done": "✓", "begun": "◐", "": "○"}
-        return [
-            (
-                str(row.week),
-                row.piece,
-                f"{mark[row.status]} {row.status}".strip(),
-                row.date,
-                str(row.tries or ""),
-                str(row.confidence or ""),
-                row.notes or row.detail,
-            )
-            for row in self.rows
-        ]
-
-    _HEAD = ("week", "piece", "status", "date", "tries", "confidence", "notes")
-
-    def summary(self) -> str:
-        """How many pieces of each week are done, in a sentence."""
-        total = Counter(row.week for row in self.rows)
-        done = Counter(row.week for row in self.rows if row.status == "done")
-        return " · ".join(f"week {week}: {done[week]} of {total[week]}" for week in sorted(total))
+        self.grid, self.summary = Grid(HEAD, [cells(row) for row in found]), summary(found)
 
     def __repr__(self) -> str:
-        return f"{Grid(self._HEAD, self._cells())!r}\n{self.summary()}"
+        return f"{self.grid!r}\n{self.summary}"
 
     def _repr_html_(self) -> str:
-        return f"{Grid(self._HEAD, self._cells())._repr_html_()}<p>{self.summary()}</p>"
+        return f"{self.grid._repr_html_()}<p>{self.summary}</p>"

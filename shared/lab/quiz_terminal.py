@@ -5,6 +5,7 @@ from rich.markdown import Markdown
 from rich.panel import Panel
 
 from shared.lab.quizzes import load_quiz
+from shared.lab.review import REVIEW, review_quiz
 from shared.lab.sitting import Feedback, Sitting, shown_choices
 
 _ASKS = {
@@ -20,11 +21,16 @@ _ASKS = {
 def run(which: int | str, again: bool = False, console: Console | None = None) -> str:
     """Asks the questions of a quiz until each was answered right, and returns the result in a sentence.
 
+    which: a week, a review by name, "final", or "review": what was missed and is due
     An empty line, Ctrl-C or Ctrl-D stops; what was answered is kept. Raises ValueError for a quiz that is not there.
     """
     console = console or Console()
-    quiz = load_quiz(which)
-    sitting = Sitting(quiz, again)
+    drawn = which == REVIEW
+    quiz = review_quiz(again) if drawn else load_quiz(which)
+    if not quiz.questions:
+        console.print(Panel(Markdown(quiz.title), expand=False))
+        return quiz.title
+    sitting = Sitting(quiz, again or drawn)
     console.print(
         Panel(quiz.title, subtitle="an empty answer stops; what you answered is kept", expand=False)
     )
@@ -42,7 +48,10 @@ def _ask(sitting: Sitting, console: Console) -> None:
     question = sitting.question
     assert question is not None
     console.print()
-    console.rule(f"{sitting.place} · {question.kind}", align="left")
+    place = f"{sitting.place} · {question.kind}"
+    if question.quiz != sitting.quiz.name:
+        place += f" · from the quiz {question.quiz}"
+    console.rule(place, align="left")
     console.print(Markdown(f"{question.text}\n\n{shown_choices(sitting.choices)}"))
     while True:
         given = _read(console, _ASKS[question.kind], several=question.kind == "What does it print")

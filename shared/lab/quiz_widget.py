@@ -9,6 +9,7 @@ from markdown_it import MarkdownIt
 
 from shared.lab.lines import Line, in_notebook, say
 from shared.lab.quizzes import CHOICE_KINDS, Question, load_quiz
+from shared.lab.review import REVIEW, review_quiz
 from shared.lab.sitting import LETTERS, Feedback, Sitting, shown_choices
 
 _MARKDOWN = MarkdownIt("commonmark", {"html": False})
@@ -18,22 +19,26 @@ _RIGHT, _WRONG, _OPEN = "#009E73", "#D55E00", "#0072B2"
 def take_quiz(which: int | str = 1, again: bool = False) -> None:
     """Shows the quiz of a week (or a review, by name) below the cell. again=True asks all questions afresh.
 
-    Raises ValueError for a quiz that is not there.
+    take_quiz("review") draws from what was missed and is due. Raises ValueError for a quiz that is not there.
     """
-    quiz = load_quiz(which)
+    drawn = which == REVIEW
+    quiz = review_quiz(again) if drawn else load_quiz(which)
+    if not quiz.questions:
+        say(Line("?", "", quiz.title))
+        return
     count, week = len(quiz.questions), quiz.name.removeprefix("week").lstrip("0")
     say(
         Line(
             "?",
             "",
-            f"{quiz.title}: {count} questions. In a terminal: `bumblebee quiz {week}`. "
-            f"To read: `{quiz.path.parent.name}/{quiz.path.name}`.",
+            f"{quiz.title}: {count} question{'s' if count != 1 else ''}. In a terminal: `bumblebee quiz {week}`. "
+            f"{'How it chooses' if drawn else 'To read'}: `{quiz.path.parent.name}/{quiz.path.name}`.",
         )
     )
     if in_notebook():
         from IPython.display import display
 
-        display(QuizBox(Sitting(quiz, again)).box)
+        display(QuizBox(Sitting(quiz, again or drawn)).box)
 
 
 class QuizBox:
@@ -61,7 +66,10 @@ class QuizBox:
             self._text.value = _html(self.sitting.result())
             self._inputs.children = self._actions.children = ()
             return
-        self._head.value = f'<span style="opacity:.7">{self.sitting.place} · {question.kind}</span>'
+        place = f"{self.sitting.place} · {question.kind}"
+        if question.quiz != self.sitting.quiz.name:
+            place += f" · from the quiz {question.quiz}"
+        self._head.value = f'<span style="opacity:.7">{place}</span>'
         self._text.value = _html(f"{question.text}\n\n{shown_choices(self.sitting.choices)}")
         self._field = self._input(question)
         check = self._button("Check" if question.kind != "Explain" else "Compare", self._on_check)

@@ -89,7 +89,8 @@ def quiz_path(which: int | str) -> Path:
             if p.stem == which and p.stem != "README"
         ]
     if not found:
-        raise ValueError(f"There is no quiz {which!r}. There are: {', '.join(all_quizzes())}.")
+        there = ", ".join([*all_quizzes(), "review"])
+        raise ValueError(f"There is no quiz {which!r}. There are: {there}.")
     return found[0]
 
 

@@ -24,18 +24,25 @@ class Feedback:
 
 
 class Sitting:
-    """One pass through a quiz. `question` is the current one, None at the end; `choices` are its shuffled choices."""
+    """One pass through a quiz. `question` is the current one, None at the end; `choices` are its shuffled choices.
+
+    A review's questions come from several quizzes; their answers are noted under the quiz that each is from.
+    """
 
     def __init__(
         self, quiz: Quiz, again: bool = False, shuffle: random.Random | None = None
     ) -> None:
         self.quiz = quiz
         self._shuffle = shuffle or random.Random()
-        done = set() if again else answered_right(quiz.name)
-        self._waiting = [q for q in quiz.questions if q.number not in done]
+        done = (
+            {}
+            if again
+            else {name: answered_right(name) for name in {q.quiz for q in quiz.questions}}
+        )
+        self._waiting = [q for q in quiz.questions if q.number not in done.get(q.quiz, ())]
         if not self._waiting:  # everything was right before: take it afresh
             self._waiting = list(quiz.questions)
-        self._first_try: dict[int, bool] = {}
+        self._first_try: dict[tuple[str, int], bool] = {}
         self._right: bool | None = None  # None until the current question is answered
         self.choices: list[Choice] = []
         self._ask()
@@ -50,9 +57,10 @@ class Sitting:
         """Where the learner is: "3 of 16", or "once more" for a question that came back."""
         if self.question is None:
             return "done"
-        if self.question.number in self._first_try:
-            return f"once more: question {self.question.number}"
-        return f"{self.question.number} of {len(self.quiz.questions)}"
+        place = self.quiz.questions.index(self.question) + 1
+        if _key(self.question) in self._first_try:
+            return f"once more: question {place}"
+        return f"{place} of {len(self.quiz.questions)}"
 
     def _ask(self) -> None:
         if self.question:
@@ -84,9 +92,9 @@ class Sitting:
         """Notes whether the current question was answered right (for "Explain", as the learner judges)."""
         question = self.question
         assert question is not None
-        self._first_try.setdefault(question.number, right)
+        self._first_try.setdefault(_key(question), right)
         journal.note(
-            "quiz", quiz=self.quiz.name, question=question.number, right=right, answer=given[:200]
+            "quiz", quiz=question.quiz, question=question.number, right=right, answer=given[:200]
         )
         self._right = right
 
@@ -106,7 +114,7 @@ class Sitting:
     def result(self) -> str:
         """The score, in one sentence."""
         right, asked = sum(self._first_try.values()), len(self._first_try)
-        missed = [q for q in self.quiz.questions if self._first_try.get(q.number) is False]
+        missed = [q for q in self.quiz.questions if self._first_try.get(_key(q)) is False]
         if not missed:
             return f"{right} of {asked} at the first try."
         again = "; ".join(dict.fromkeys(f"“{q.section}”" for q in missed))
@@ -135,6 +143,10 @@ class Sitting:
         if question.explanation and picked == right:
             lines.append(question.explanation)
         return Feedback(picked == right, "\n\n".join(lines))
+
+
+def _key(question: Question) -> tuple[str, int]:
+    return question.quiz, question.number
 
 
 def _judge_number(question: Question, given: str) -> Feedback:

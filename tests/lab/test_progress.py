@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from shared.lab import journal, progress, set_confidence
+from shared.lab import export_work, import_work, journal, progress, set_confidence
 from shared.lab.carry import file_of
 from shared.lab.doctor import examine_machine
 from shared.lab.predict import reveal
-from shared.lab.progress_table import Row, rows
+from shared.lab.progress_table import Row, as_markdown, rows
 
 RIGHT = (
     "import torch\n\n\ndef sigmoid(x, derivative=False):\n    value = 1 / (1 + torch.exp(-x))\n"
@@ -65,6 +65,35 @@ def test_confidence(my_work: Path) -> None:
             set_confidence("mlp.sigmoid", wrong)
     with pytest.raises(ValueError, match=r"There is no piece 'mlp.sigmod'"):
         set_confidence("mlp.sigmod", 3)
+
+
+def test_notes_stay_until_others_are_said(my_work: Path) -> None:
+    set_confidence("quiz week01", 2, "once more on Sunday")
+    set_confidence("quiz week01", 4)
+    assert (row("quiz week01").confidence, row("quiz week01").notes) == (4, "once more on Sunday")
+    set_confidence("quiz week01", 4, "")
+    assert row("quiz week01").notes == ""
+
+
+def test_confidence_travels(my_work: Path, tmp_path: Path, monkeypatch, forgetful) -> None:
+    set_confidence("mlp.sigmoid", 5, "could teach it")
+    export_work(tmp_path / "work.zip")
+    monkeypatch.setenv("BUMBLEBEE_WORK", str(tmp_path / "another"))
+    assert row("mlp.sigmoid").confidence == 0
+    import_work(tmp_path / "work.zip")
+    assert (row("mlp.sigmoid").confidence, row("mlp.sigmoid").notes) == (5, "could teach it")
+
+
+def test_as_markdown(my_work: Path) -> None:
+    set_confidence("mlp.sigmoid", 3, "a | b\n<b>c</b>")
+    text = as_markdown([row("mlp.sigmoid"), row("mlp.relu")])
+    assert text.splitlines()[2:6] == [
+        "| week | piece | status | date | tries | confidence | notes |",
+        "|---|---|---|---|---|---|---|",
+        "| 1 | mlp.sigmoid | ○ |  |  | 3 | a \\| b &lt;b&gt;c&lt;/b&gt; |",
+        "| 1 | mlp.relu | ○ |  |  |  |  |",
+    ]
+    assert text.endswith("\nweek 1: 0 of 2\n")
 
 
 def test_confidence_that_cannot_be_kept(my_work: Path) -> None:

@@ -13,7 +13,7 @@ import typing
 from dataclasses import dataclass
 from typing import Any
 
-from shared.llm.config import ModelConfig, qwen3
+from shared.llm.config import ModelConfig, bert, qwen3
 
 # What one word decides. Depth and width grow together, about 64 wide for each layer and 64 for each head; the
 # vocabulary grows with the text that a model of the size can read; the batch with the tokens of the whole run.
@@ -30,13 +30,26 @@ SIZES: dict[str, dict[str, Any]] = {
         "minutes": 5.0,
     },
     "pocket": {
-        "n_layers": 8,
+        "n_layers": 6,
         "d_model": 256,
         "n_heads": 4,
         "n_kv_heads": 2,
         "vocab_size": 4096,
         "context": 512,
-        "batch_tokens": 16_384,
+        "batch_tokens": 8192,
+    },
+    "pocket-bert": {
+        "objective": "masked",
+        "n_layers": 4,
+        "d_model": 256,
+        "n_heads": 4,
+        "n_kv_heads": 4,
+        "vocab_size": 8192,
+        "context": 128,
+        "batch_tokens": 8192,
+        "muon_lr": 0.01,
+        "adam_lr": 2e-3,
+        "grow_context": False,
     },
     "small": {
         "n_layers": 10,
@@ -75,6 +88,7 @@ class Settings:
 
     text       source: "simple" or "en" (Wikipedia), "encyclopedia", or a folder or file of your own
                megabytes: read so much text, None: all   validation_share: of the text, held out
+    objective  "next" (GPT: the next token) or "masked" (BERT: hidden tokens, and what follows what)
     tokenizer  vocab_size
     model      n_layers, d_model, n_heads, n_kv_heads, context (tokens)
     training   tokens: to train on, None: 20 for each parameter, but no text more than four times
@@ -92,6 +106,7 @@ class Settings:
     source: str = "simple"
     megabytes: float | None = None
     validation_share: float = 0.02
+    objective: str = "next"
     vocab_size: int = 2048
     n_layers: int = 4
     d_model: int = 192
@@ -151,7 +166,18 @@ class Settings:
         self.model()  # says what does not fit together
 
     def model(self, vocab_size: int | None = None) -> ModelConfig:
-        """The model, in Qwen3's layout. vocab_size: what the tokenizer really has, by default what was asked for."""
+        """The model, in the layout of Qwen3, or of BERT.
+
+        vocab_size: what the tokenizer really has, by default what was asked for
+        """
+        if self.objective == "masked":
+            return bert(
+                vocab_size or self.vocab_size,
+                max_length=self.context,
+                d_model=self.d_model,
+                n_layers=self.n_layers,
+                n_heads=self.n_heads,
+            )
         return qwen3(
             vocab_size or self.vocab_size,
             max_length=self.context,
@@ -167,6 +193,7 @@ class Settings:
 
 _CHOICES = {
     "size": tuple(SIZES),
+    "objective": ("next", "masked"),
     "schedule": ("wsd", "cosine"),
     "precision": ("auto", "float32", "bfloat16"),
     "compile": ("auto", "yes", "no"),

@@ -17,6 +17,7 @@ from shared.llm.settings import TOKENS_FOR_EACH_PARAMETER, Settings
 if TYPE_CHECKING:
     from shared.llm.model import LanguageModel
     from shared.llm.tokenizer import LibraryTokenizer
+    from shared.llm.training.next_token import Objective
     from shared.llm.training.train_settings import TrainSettings
 
 Record = dict[str, Any]
@@ -100,7 +101,8 @@ def do_tokenizer(run: Run, settings: Settings, progress: Any) -> Record:
     from shared.llm.tokenizer import train_tokenizer
 
     texts = _at_most(training_texts(run), TOKENIZER_CHARACTERS)
-    return train_tokenizer(texts, settings.vocab_size, run.place("tokenizer"))
+    kind = "wordpiece" if settings.objective == "masked" else "bpe"
+    return train_tokenizer(texts, settings.vocab_size, run.place("tokenizer"), kind=kind)
 
 
 def say_tokenizer(record: Record) -> list[str]:
@@ -143,10 +145,22 @@ def do_pretrain(run: Run, settings: Settings, progress: Any) -> Record:
         held_out,
         run.place("pretrain"),
         bar=sys.stderr.isatty(),
+        objective=objective(run, settings),
     )
     if record["ended"] == "stopped":
         raise Stopped
     return record
+
+
+def objective(run: Run, settings: Settings) -> Objective:
+    """What the model is asked, with the ids of the run's own tokenizer."""
+    from shared.llm.tokenizer import load_tokenizer
+    from shared.llm.training.masked import Masked
+    from shared.llm.training.next_token import NextToken
+
+    if settings.objective == "next":
+        return NextToken()
+    return Masked.of(load_tokenizer(run.place("tokenizer")))
 
 
 def say_pretrain(record: Record) -> list[str]:
@@ -162,7 +176,12 @@ def say_pretrain(record: Record) -> list[str]:
             if record["tokens_per_second"]
             else []
         ),
-        f"held out: {record['validation_loss']:.3f} nats per token, {record['bits_per_byte']:.3f} bits per byte",
+        f"held out: {record['validation_loss']:.3f} nats per "
+        + (
+            f"token, {record['bits_per_byte']:.3f} bits per byte"
+            if record["bits_per_byte"] is not None
+            else "hidden token"
+        ),
     ]
 
 

@@ -7,6 +7,7 @@ all else together. Here a chunk's logits are turned into the loss and at once in
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -79,11 +80,13 @@ class NextTokenLoss(nn.Module):
     """A language model and its loss as one module, so that what wraps modules (DDP, FSDP2) wraps both.
 
     forward(inputs, targets, documents=None): (n, length) each → (loss with z-loss, cross-entropy), scalars in float32
+    cross_entropy: an attribute: (logits, targets) → their mean, to be used in place of the chunks; None: it is not
     """
 
     def __init__(self, model: LanguageModel, z_loss: float = 0.0, chunk: int = 1024) -> None:
         super().__init__()
         self.model, self.z_loss, self.chunk = model, z_loss, chunk
+        self.cross_entropy: Callable[[Tensor, Tensor], Tensor] | None = None
 
     def forward(
         self, inputs: Tensor, targets: Tensor, documents: Tensor | None = None
@@ -92,10 +95,14 @@ class NextTokenLoss(nn.Module):
         z_loss = self.z_loss if self.training else 0.0
         head = self.model.head
         if (
-            self.model.transform is not None or head.bias is not None
-        ):  # BERT's head is more than a product
+            self.cross_entropy is not None
+            or self.model.transform is not None  # BERT's head is more than a product
+            or head.bias is not None
+        ):
             logits = self.model.logits(hidden).float()
-            loss = nn.functional.cross_entropy(logits, targets.flatten())
+            loss = (self.cross_entropy or nn.functional.cross_entropy)(logits, targets.flatten())
+            if not z_loss:
+                return loss, loss.detach()
             squares = logits.logsumexp(-1).square().mean()
             return loss + z_loss * squares, loss.detach()
         loss, squares = linear_cross_entropy(

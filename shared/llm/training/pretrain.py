@@ -20,7 +20,7 @@ from typing import Any
 import torch
 
 from shared.llm.config import ModelConfig
-from shared.llm.corpus.batches import Batch, Batches
+from shared.llm.corpus.batches import Batch
 from shared.llm.model import Parts
 from shared.llm.plan import flops_per_token
 from shared.llm.run import read_json, write_json
@@ -30,12 +30,13 @@ from shared.llm.training.distributed import (
     join_world,
     whole_tensors,
 )
+from shared.llm.training.next_token import NextToken, Objective
 from shared.llm.training.precision import autocast, keep_memory, peak_speed
 from shared.llm.training.train_log import Bar, TrainLog
 from shared.llm.training.train_settings import TrainSettings
 from shared.llm.training.train_setup import build, check_fit, choose
 from shared.llm.training.train_watch import Diverged, Interruption, SpikeDetector
-from shared.llm.training.validation import HeldOut, TokenSource, validation_loss
+from shared.llm.training.validation import HeldOut, TokenSource
 
 MOST_ROLLBACKS = 4  # in a row, without a savepoint between them
 COMPILE_FROM = (
@@ -53,17 +54,20 @@ def pretrain(
     progress: Callable[[int, int | None], None] | None = None,
     bar: bool = False,
     say: Callable[[str], object] = print,
+    objective: Objective | None = None,
 ) -> dict[str, Any]:
     """Trains a model, or goes on training it, and returns what was done, JSON-able.
 
     tokens, validation: what `Tokens.open` gives, or `ArrayTokens`   parts: of the model; None: the fused ones
     progress(done, total): told after each step (steps, or seconds where the settings have `seconds`)
     bar: shows a progress bar   say: is given the sentences that a person should read
+    objective: what the model is asked: the next token (None), or `Masked`, BERT's two questions
 
     The record's "ended" is "all steps", "time is up", or "stopped" (SIGTERM, Ctrl-C: saved, and to be gone on with).
     Raises ValueError for data that does not fit the model, and `Diverged` where the loss jumps again and again.
     """
-    return Pretraining(config, settings, tokens, validation, folder, parts, say).run(progress, bar)
+    run = Pretraining(config, settings, tokens, validation, folder, parts, say, objective)
+    return run.run(progress, bar)
 
 
 class Pretraining:
@@ -81,9 +85,11 @@ class Pretraining:
         folder: str | Path,
         parts: Parts | None = None,
         say: Callable[[str], object] = print,
+        objective: Objective | None = None,
     ) -> None:
         self.started = time.monotonic()
-        check_fit(config, settings, tokens, validation)
+        self.objective = objective or NextToken()
+        check_fit(config, settings, tokens, validation, self.objective)
         self.config, self.settings = config, settings
         self.tokens, self.validation = tokens, validation
         self.folder, self.checkpoints = Path(folder), Path(folder) / "checkpoints"
@@ -100,16 +106,11 @@ class Pretraining:
         self.dtype = getattr(torch, self.choices["precision"])
         self.peak = peak_speed(self.world.device, self.dtype) if settings.measure_peak else None
         self.model, self.loss_module, self.optimizers = build(
-            config, settings, self.choices, self.world, parts
+            config, settings, self.choices, self.world, parts, self.objective
         )
         self.flops_per_token = flops_per_token(config, settings.longest_context)
-        self.batches = Batches(
-            tokens,
-            settings.longest_context,
-            settings.batch_size,
-            settings.seed,
-            self.world.rank,
-            self.world.size,
+        self.batches = self.objective.batches(
+            tokens, settings.longest_context, settings.batch_size, settings.seed, self.world
         )
         self.step, self.tokens_seen, self.share = 0, 0, 0.0
         self.loss: float | None = None
@@ -241,12 +242,12 @@ class Pretraining:
         rows = settings.micro_batch or len(batch.inputs)
         for first in range(0, len(batch.inputs), rows):
             part = [t[first : first + rows].to(device, non_blocking=True) for t in batch]
-            documents = part[2] if settings.mask_documents else None
             share = len(part[0]) / len(batch.inputs)
             last = first + rows >= len(batch.inputs)
             with hold_gradients(self.loss_module, last):
                 with self._autocast():
-                    loss, cross_entropy = self.loss_module(part[0], part[1], documents)
+                    asked = self.objective.arguments(part, settings.mask_documents)
+                    loss, cross_entropy = self.loss_module(*asked)
                 (loss * share).backward()
             total += cross_entropy.item() * share
         return total
@@ -267,7 +268,7 @@ class Pretraining:
         """The loss on held-out text now, for the log."""
         started = time.monotonic()
         with self._autocast():
-            found = validation_loss(
+            found = self.objective.held_out(
                 self.loss_module,
                 self.validation,
                 self.settings.longest_context,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from shared.llm.training.distributed import SPREADS
@@ -139,7 +140,9 @@ class TrainSettings:
         reached = [context for start, context in self.context_growth if start <= share]
         return reached[-1] if reached else self.context
 
-    def lr_factor(self, share: float, step: int) -> float:
+    def lr_factor(
+        self, share: float, step: int, cosine: Callable[..., float] = cosine_with_warmup
+    ) -> float:
         """Learning rate as a share of its peak, at a step of which the run's `share` is over."""
         total = 10_000 if self.seconds is not None else max(1, self.steps or 0)
         at = share * total if self.seconds is not None else step
@@ -147,7 +150,7 @@ class TrainSettings:
         if self.schedule == "constant":
             return constant(step, 1.0)
         if self.schedule == "cosine":
-            return cosine_with_warmup(at, 1.0, total, min(rise, total - 1), self.final)
+            return cosine(at, 1.0, total, min(rise, total - 1), self.final)
         return warmup_stable_decay(at, 1.0, total, rise, fall, self.final)
 
     def momentum_at(self, step: int) -> float:

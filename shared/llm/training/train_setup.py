@@ -10,10 +10,10 @@ import torch
 from torch import nn
 
 from shared.llm.config import ModelConfig
-from shared.llm.model import LanguageModel, Parts
+from shared.llm.model import Parts
 from shared.llm.plan import flops_per_token
 from shared.llm.training.distributed import World, spread_model
-from shared.llm.training.loss import NextTokenLoss
+from shared.llm.training.next_token import Objective
 from shared.llm.training.optimize import Optimizers
 from shared.llm.training.precision import choose_precision, peak_speed
 from shared.llm.training.train_settings import TrainSettings
@@ -25,7 +25,11 @@ COMPILE_FROM = (
 
 
 def check_fit(
-    config: ModelConfig, settings: TrainSettings, tokens: TokenSource, validation: TokenSource
+    config: ModelConfig,
+    settings: TrainSettings,
+    tokens: TokenSource,
+    validation: TokenSource,
+    objective: Objective,
 ) -> None:
     """Raises ValueError, saying what to do, where model, settings and data do not fit together."""
     for split, read in (("training", tokens), ("validation", validation)):
@@ -43,10 +47,7 @@ def check_fit(
             f"context is {settings.longest_context}; a model with learned positions and max_length "
             f"{config.max_length} cannot read more than that."
         )
-    if not config.causal:
-        raise ValueError(
-            "config.causal is False; a model that says the next token must not see it."
-        )
+    objective.check(config)
 
 
 def choose(config: ModelConfig, settings: TrainSettings, world: World) -> dict[str, Any]:
@@ -76,21 +77,25 @@ def build(
     settings: TrainSettings,
     choices: dict[str, Any],
     world: World,
-    parts: Parts | None = None,
-) -> tuple[LanguageModel, nn.Module, Optimizers]:
-    """(the model, model and loss spread over all processes, the optimizers), with weights drawn from the seed."""
+    parts: Parts | None,
+    objective: Objective,
+) -> tuple[nn.Module, nn.Module, Optimizers]:
+    """(what is trained and saved, that and the loss spread over all processes, the optimizers).
+
+    Weights are drawn from the seed.
+    """
     torch.manual_seed(settings.seed)
-    model = LanguageModel(config, parts or Parts.fused()).to(world.device)
+    module = objective.module(config, parts or Parts.fused(), settings.z_loss).to(world.device)
+    model = module.model
     model.recompute = settings.recompute
-    model.train()
+    module.train()
     if choices["compile"]:
         for block in model.stack.blocks:  # they are all alike: one is compiled, and serves for all
             block.compile()
-    loss_module = spread_model(
-        NextTokenLoss(model, settings.z_loss), model.stack.blocks, world, settings.distributed
-    )
+    loss_module = spread_model(module, model.stack.blocks, world, settings.distributed)
+    trained = objective.trained(module)
     optimizers = Optimizers(
-        model,
+        trained,
         settings.optimizer,
         settings.lr,
         settings.adam_lr,
@@ -100,4 +105,4 @@ def build(
         settings.newton_schulz_steps,
         torch.bfloat16 if choices["precision"] == "bfloat16" else None,
     )
-    return model, loss_module, optimizers
+    return trained, loss_module, optimizers

@@ -27,10 +27,12 @@ class TokenSource(Protocol):
 
 
 class HeldOut(NamedTuple):
-    """loss: nats for each token   bits_per_byte: of the text that they stand for   tokens: how many were predicted"""
+    """loss: nats for each token   tokens: how many were predicted
+    bits_per_byte: of the text that they stand for; None for a model that fills in hidden tokens
+    """
 
     loss: float
-    bits_per_byte: float
+    bits_per_byte: float | None
     tokens: int
 
 

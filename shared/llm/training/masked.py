@@ -1,0 +1,197 @@
+"""BERT's objectives in the loop of `pretrain`: say the hidden tokens, and whether one piece of text follows another.
+
+    record = pretrain(bert(4096, …), settings, tokens, validation, folder, objective=Masked.of(tokenizer))
+
+A row is [CLS] first piece [SEP] second piece [SEP]. In half of the rows the second piece is another row's.
+Source: Devlin et al., "BERT" (1810.04805), section 3.1 and appendix A.2. Met in week 8.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from shared.llm.config import ModelConfig
+from shared.llm.corpus.batches import Batches
+from shared.llm.model import LanguageModel, Parts
+from shared.llm.training.distributed import World
+from shared.llm.training.validation import HeldOut, TokenSource
+from shared.training.pretraining import mlm_mask
+
+if TYPE_CHECKING:
+    from shared.llm.tokenizer import LibraryTokenizer
+
+
+class MaskedBatch(NamedTuple):
+    """inputs, targets, token_types: (n, length) int64; targets −100 where nothing is asked.   follows: (n,), 1 or 0"""
+
+    inputs: Tensor
+    targets: Tensor
+    token_types: Tensor
+    follows: Tensor
+
+
+class MaskedBatches:
+    """Rows for BERT's two objectives, as `Batches` a pure function of the step.
+
+    share: of the tokens that are hidden   Other arguments: of `Batches`; context counts [CLS] and the two [SEP].
+    """
+
+    def __init__(self, batches: Batches, objective: Masked, share: float) -> None:
+        self.inner, self.objective, self.share = batches, objective, share
+
+    def batch(self, step: int, context: int | None = None) -> MaskedBatch:
+        """The batch of a step. Hidden tokens, cuts and pairs are drawn anew each time a text comes."""
+        context = self.inner.context + 3 if context is None else context
+        text = self.inner.batch(step, context - 3).inputs
+        generator = torch.Generator().manual_seed(
+            (self.inner.seed << 32) + step * self.inner.world_size + self.inner.rank
+        )
+        return self.objective.rows(text, self.share, generator)
+
+
+class MaskedModel(nn.Module):
+    """A BERT with what it is pretrained with: the pooler, which reads [CLS], and the layer that judges pairs.
+
+    forward(inputs, targets, token_types, follows): a `MaskedBatch` → (the sum of both cross-entropies, that of the
+    hidden tokens alone), scalars in float32
+    """
+
+    def __init__(self, model: LanguageModel, pairs: bool = True) -> None:
+        super().__init__()
+        d = model.config.d_model
+        self.model, self.pairs = model, pairs
+        self.pooler, self.follows = nn.Linear(d, d), nn.Linear(d, 2)
+        for layer in (self.pooler, self.follows):
+            nn.init.normal_(layer.weight, std=0.02)
+            nn.init.zeros_(layer.bias)
+
+    def forward(
+        self, inputs: Tensor, targets: Tensor, token_types: Tensor, follows: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        hidden = self.model.hidden(inputs, token_types=token_types)
+        asked = targets != -100
+        # Only the hidden tokens go through the head: it is a third of the whole work otherwise.
+        logits = self.model.logits(hidden[asked]).float()
+        loss = F.cross_entropy(logits, targets[asked])
+        if not self.pairs:
+            return loss, loss.detach()
+        judged = self.follows(torch.tanh(self.pooler(hidden[:, 0]))).float()
+        return loss + F.cross_entropy(judged, follows), loss.detach()
+
+
+@dataclass(frozen=True)
+class Masked:
+    """What `pretrain` has to know of BERT's objectives. The ids are those of the tokenizer's special tokens.
+
+    share: of the tokens that are hidden (0.15 in the paper; Wettig et al., 2202.08005, find more to be no worse)
+    pairs: the second objective too
+    """
+
+    cls_id: int
+    sep_id: int
+    mask_id: int
+    pad_id: int
+    vocab_size: int
+    share: float = 0.15
+    pairs: bool = True
+
+    @classmethod
+    def of(cls, tokenizer: LibraryTokenizer, **others: Any) -> Masked:
+        """For a tokenizer of `load_tokenizer`. Raises ValueError where it lacks one of BERT's special tokens."""
+        names = ("CLS", "SEP", "MASK", "PAD")
+        missing = [f"[{name}]" for name in names if f"[{name}]" not in tokenizer.special]
+        if missing:
+            raise ValueError(
+                f"the tokenizer has no {', '.join(missing)}; hidden tokens cannot be asked for without."
+            )
+        ids = {f"{name.lower()}_id": tokenizer.special[f"[{name}]"] for name in names}
+        return cls(**ids, vocab_size=tokenizer.vocab_size, **others)
+
+    def check(self, config: ModelConfig) -> None:
+        """Raises ValueError where the model is not one that can be asked so."""
+        if config.causal or config.token_types < 2:
+            raise ValueError(
+                f"config.causal is {config.causal} and token_types {config.token_types}; a model that fills in hidden "
+                "tokens must see both sides, and tell two pieces of text apart: see `config.bert`."
+            )
+
+    def batches(
+        self, tokens: TokenSource, context: int, batch_size: int, seed: int, world: World
+    ) -> MaskedBatches:
+        """The batches of a run."""
+        inner = Batches(tokens, context - 3, batch_size, seed, world.rank, world.size)
+        return MaskedBatches(inner, self, self.share)
+
+    def module(self, config: ModelConfig, parts: Parts, z_loss: float) -> MaskedModel:
+        """The model with its loss. z_loss has no meaning here."""
+        return MaskedModel(LanguageModel(config, parts), self.pairs)
+
+    def trained(self, module: nn.Module) -> nn.Module:
+        """What is saved: pooler and the judge of pairs too."""
+        return module
+
+    def arguments(self, batch: list[Tensor], mask_documents: bool) -> list[Tensor]:
+        """What the module is called with."""
+        return batch
+
+    def held_out(
+        self,
+        module: nn.Module,
+        tokens: TokenSource,
+        context: int,
+        limit: int,
+        world: World,
+        mask_documents: bool = False,
+    ) -> HeldOut:
+        """The loss on hidden tokens of held-out text, in nats; always the same tokens are hidden, 15 % of them.
+
+        There are no bits per byte of such a model: what it says of one token supposes most others known.
+        """
+        windows = Batches(
+            tokens, min(context - 3, len(tokens) - 1), world.size, 0, world.rank, world.size
+        )
+        rows, total, count = max(1, 4096 // context), 0.0, 0
+        n = max(1, min(windows.n_windows(), limit // context))
+        was_training = module.training
+        module.eval()
+        with torch.no_grad():
+            for first in range(0, n, rows):
+                text = torch.cat(
+                    [windows.batch(k).inputs for k in range(first, min(n, first + rows))]
+                )
+                batch = self.rows(text, 0.15, torch.Generator().manual_seed(first))
+                found = module(*(t.to(world.device) for t in batch))[1].item()
+                asked = int((batch.targets != -100).sum())
+                total, count = total + found * asked, count + asked
+        module.train(was_training)
+        total, count = (mean * world.size for mean in world.mean([total, float(count)]))
+        return HeldOut(total / count, None, round(count))
+
+    def rows(self, text: Tensor, share: float, generator: torch.Generator) -> MaskedBatch:
+        """(n, length) of running text → rows of length + 3, cut in two; half get a foreign second piece.
+
+        The foreign piece is that of the row before: batches are drawn from the whole corpus, so it is of another
+        article but for rare cases. All rows of a batch are cut at one random place, so that they can be exchanged.
+        """
+        n, length = text.shape
+        special = (self.cls_id, self.sep_id, self.pad_id)
+        inputs, targets = mlm_mask(text, self.mask_id, self.vocab_size, special, share, generator)
+        cut = int(
+            torch.randint(length // 4, max(1, length - length // 4) + 1, (), generator=generator)
+        )
+        follows = torch.rand(n, generator=generator) < 0.5 if self.pairs and n > 1 else None
+        if follows is None:
+            follows = torch.ones(n, dtype=torch.bool)
+        place = torch.arange(n)
+        second = torch.where(follows, place, (place - 1) % n)
+        sep, cls, nothing = (torch.full((n, 1), x) for x in (self.sep_id, self.cls_id, -100))
+        inputs = torch.cat([cls, inputs[:, :cut], sep, inputs[second, cut:], sep], 1)
+        targets = torch.cat([nothing, targets[:, :cut], nothing, targets[second, cut:], nothing], 1)
+        types = torch.zeros_like(inputs)
+        types[:, cut + 2 :] = 1
+        return MaskedBatch(inputs, targets, types, follows.long())

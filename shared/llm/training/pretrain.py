@@ -30,6 +30,7 @@ from shared.llm.training.distributed import (
     join_world,
     whole_tensors,
 )
+from shared.llm.training.learning import Learning
 from shared.llm.training.next_token import NextToken, Objective
 from shared.llm.training.precision import autocast, keep_memory, peak_speed
 from shared.llm.training.train_log import Bar, TrainLog
@@ -55,6 +56,7 @@ def pretrain(
     bar: bool = False,
     say: Callable[[str], object] = print,
     objective: Objective | None = None,
+    learning: Learning | None = None,
 ) -> dict[str, Any]:
     """Trains a model, or goes on training it, and returns what was done, JSON-able.
 
@@ -62,11 +64,12 @@ def pretrain(
     progress(done, total): told after each step (steps, or seconds where the settings have `seconds`)
     bar: shows a progress bar   say: is given the sentences that a person should read
     objective: what the model is asked: the next token (None), or `Masked`, BERT's two questions
+    learning: pieces of training in the place of torch's, e.g. the learner's own
 
     The record's "ended" is "all steps", "time is up", or "stopped" (SIGTERM, Ctrl-C: saved, and to be gone on with).
     Raises ValueError for data that does not fit the model, and `Diverged` where the loss jumps again and again.
     """
-    run = Pretraining(config, settings, tokens, validation, folder, parts, say, objective)
+    run = Pretraining(config, settings, tokens, validation, folder, parts, say, objective, learning)
     return run.run(progress, bar)
 
 
@@ -86,9 +89,10 @@ class Pretraining:
         parts: Parts | None = None,
         say: Callable[[str], object] = print,
         objective: Objective | None = None,
+        learning: Learning | None = None,
     ) -> None:
         self.started = time.monotonic()
-        self.objective = objective or NextToken()
+        self.objective, self.learning = objective or NextToken(), learning or Learning()
         check_fit(config, settings, tokens, validation, self.objective)
         self.config, self.settings = config, settings
         self.tokens, self.validation = tokens, validation
@@ -106,7 +110,7 @@ class Pretraining:
         self.dtype = getattr(torch, self.choices["precision"])
         self.peak = peak_speed(self.world.device, self.dtype) if settings.measure_peak else None
         self.model, self.loss_module, self.optimizers = build(
-            config, settings, self.choices, self.world, parts, self.objective
+            config, settings, self.choices, self.world, parts, self.objective, self.learning
         )
         self.flops_per_token = flops_per_token(config, settings.longest_context)
         self.batches = self.objective.batches(
@@ -193,7 +197,7 @@ class Pretraining:
         """
         settings, started = self.settings, time.monotonic()
         context = settings.context_at(self.share)
-        factor = settings.lr_factor(self.share, self.step)
+        factor = settings.lr_factor(self.share, self.step, self.learning.cosine)
         if self.config.dropout:
             torch.manual_seed((settings.seed << 32) + self.step * self.world.size + self.world.rank)
         batch = self.batches.batch(self.batch_number(self.step), context)
@@ -255,7 +259,7 @@ class Pretraining:
     def _clip(self) -> float:
         """Shortens the gradient where it is too long; its length before."""
         limit = math.inf if self.settings.clip is None else self.settings.clip
-        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), limit)
+        norm = self.learning.clip_grad_norm(self.model.parameters(), limit)
         norm = norm.full_tensor() if hasattr(norm, "full_tensor") else norm
         return norm.item()
 

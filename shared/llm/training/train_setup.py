@@ -13,6 +13,7 @@ from shared.llm.config import ModelConfig
 from shared.llm.model import Parts
 from shared.llm.plan import flops_per_token
 from shared.llm.training.distributed import World, spread_model
+from shared.llm.training.learning import Learning
 from shared.llm.training.next_token import Objective
 from shared.llm.training.optimize import Optimizers
 from shared.llm.training.precision import choose_precision, peak_speed
@@ -79,14 +80,16 @@ def build(
     world: World,
     parts: Parts | None,
     objective: Objective,
+    learning: Learning,
 ) -> tuple[nn.Module, nn.Module, Optimizers]:
     """(what is trained and saved, that and the loss spread over all processes, the optimizers).
 
     Weights are drawn from the seed.
     """
     torch.manual_seed(settings.seed)
-    module = objective.module(config, parts or Parts.fused(), settings.z_loss).to(world.device)
-    model = module.model
+    module = objective.module(config, parts or Parts.fused(), settings.z_loss)
+    learning.prepare(module)
+    module, model = module.to(world.device), module.model
     model.recompute = settings.recompute
     module.train()
     if choices["compile"]:
@@ -94,7 +97,7 @@ def build(
             block.compile()
     loss_module = spread_model(module, model.stack.blocks, world, settings.distributed)
     trained = objective.trained(module)
-    optimizers = Optimizers(
+    optimizers = learning.optimizers(
         trained,
         settings.optimizer,
         settings.lr,

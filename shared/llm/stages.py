@@ -17,6 +17,7 @@ from shared.llm.settings import TOKENS_FOR_EACH_PARAMETER, Settings
 if TYPE_CHECKING:
     from shared.llm.model import LanguageModel
     from shared.llm.tokenizer import LibraryTokenizer
+    from shared.llm.training.masked import MaskedModel
     from shared.llm.training.next_token import Objective
     from shared.llm.training.train_settings import TrainSettings
 
@@ -293,8 +294,25 @@ def _at_most(texts: Iterable[str], characters: int) -> Iterator[str]:
 def do_evaluate(run: Run, settings: Settings, progress: Any) -> Record:
     from shared.llm.judging.evaluate import evaluate
 
+    if settings.objective == "masked":
+        return _evaluate_masked(run, settings)
     model, tokenizer = trained(run)
     return evaluate(model, tokenizer, run, seed=settings.seed)
+
+
+def _evaluate_masked(run: Run, settings: Settings) -> Record:
+    from shared.llm.corpus.tokens import Tokens
+    from shared.llm.judging.masked import evaluate_masked
+
+    splits = (Tokens.open(run.place("pack"), split) for split in ("train", "validation"))
+    return evaluate_masked(_trained_masked(run), objective(run, settings), *splits)
+
+
+def _trained_masked(run: Run) -> MaskedModel:
+    from shared.llm.model import Parts
+    from shared.llm.training.masked import load_masked
+
+    return load_masked(run.place("pretrain") / "checkpoints", Parts.fused())
 
 
 def say_evaluate(record: Record) -> list[str]:
@@ -304,6 +322,8 @@ def say_evaluate(record: Record) -> list[str]:
 def do_generate(run: Run, settings: Settings, progress: Any) -> Record:
     from shared.llm.writing.generate import Sampling, generate
 
+    if settings.objective == "masked":
+        return _fill_in(run)
     model, tokenizer = trained(run)
     titles = [article["title"] for article, _ in zip(articles_of(run, "validation"), range(3))]
     prompts = [f"{title}\n\n" for title in titles if title] or [""] * 3
@@ -313,7 +333,28 @@ def do_generate(run: Run, settings: Settings, progress: Any) -> Record:
     return {"samples": samples, "temperature": sampling.temperature, "top_p": sampling.top_p}
 
 
+def _fill_in(run: Run) -> Record:
+    """The first lines of held-out articles, with one word hidden: a BERT fills in where a GPT would write."""
+    from shared.llm.judging.fill_in import fill_in, hide_a_word
+    from shared.llm.tokenizer import load_tokenizer
+
+    model, tokenizer = _trained_masked(run).model, load_tokenizer(run.place("tokenizer"))
+    texts = [
+        hide_a_word(article["text"]) for article, _ in zip(articles_of(run, "validation"), range(3))
+    ]
+    return {"filled": [{"text": t, "guesses": fill_in(model, tokenizer, t)} for t in texts]}
+
+
 def say_generate(record: Record) -> list[str]:
+    if "filled" in record:
+        return [
+            line
+            for sample in record["filled"]
+            for line in (
+                sample["text"],
+                "    " + ", ".join(f"{token} {p:.0%}" for token, p in sample["guesses"]),
+            )
+        ]
     lines = [
         f"After the titles of held-out articles, at temperature {record['temperature']}, unpicked:"
     ]
@@ -325,10 +366,11 @@ def say_generate(record: Record) -> list[str]:
 def do_export(run: Run, settings: Settings, progress: Any) -> Record:
     from shared.llm.exporting.export import export
 
-    model, _ = trained(run)
+    model = _trained_masked(run) if settings.objective == "masked" else trained(run)[0]
     records = {name: run.record(name) for name in ("collect", "pack", "pretrain", "evaluate")}
     return export(model, run.place("tokenizer"), run.place("export"), records=records)
 
 
 def say_export(record: Record) -> list[str]:
-    return [f"opens with transformers: AutoModelForCausalLM.from_pretrained({record['folder']!r})"]
+    which = "MaskedLM" if record["kind"] == "bert" else "CausalLM"
+    return [f"opens with transformers: AutoModelFor{which}.from_pretrained({record['folder']!r})"]

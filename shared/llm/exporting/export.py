@@ -23,6 +23,7 @@ from shared.llm.exporting.card import model_card
 from shared.llm.model import LanguageModel
 from shared.llm.run import write_json
 from shared.llm.tokenizer import load_tokenizer
+from shared.llm.training.masked import MaskedModel
 
 KINDS = {"gpt2": gpt2, "llama": llama, "qwen3": qwen3, "bert": bert}
 CLASSES = {
@@ -31,6 +32,7 @@ CLASSES = {
     "qwen3": "Qwen3ForCausalLM",
     "bert": "BertForMaskedLM",
 }
+PRETRAINING = "BertForPreTraining"  # where pooler and judge of pairs are there too
 # Switches in which models of one kind differ; all others make the kind.
 _FREE = {
     "gpt2": {"activation", "norm_eps", "tied"},
@@ -61,7 +63,7 @@ TOKENIZER_FILES = (
 
 
 def export(
-    model: LanguageModel,
+    model: LanguageModel | MaskedModel,
     tokenizer_folder: str | Path,
     folder: str | Path,
     records: Mapping[str, Any] | None = None,
@@ -79,7 +81,11 @@ def export(
     folder, tokenizer_folder = Path(folder), Path(tokenizer_folder)
     if dtype not in (torch.float32, torch.float16, torch.bfloat16):
         raise ValueError(f"dtype is {dtype}; it must be torch.float32, float16 or bfloat16.")
+    whole = model
+    if isinstance(model, MaskedModel):
+        model = model.model
     kind = kind_of(model.config)
+    class_name = CLASSES[kind] if whole is model else PRETRAINING
     tokenizer = load_tokenizer(tokenizer_folder)
     if tokenizer.vocab_size > model.config.vocab_size:
         raise ValueError(
@@ -88,15 +94,15 @@ def export(
         )
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "config.json").unlink(missing_ok=True)  # what is being written anew does not open
-    digest = _write_weights(model, kind, folder / "model.safetensors", dtype)
+    digest = _write_weights(whole, kind, folder / "model.safetensors", dtype)
     for file in TOKENIZER_FILES:
         if (tokenizer_folder / file).is_file():
             write_whole(folder / file, (tokenizer_folder / file).read_bytes())
-    n_parameters = sum(p.numel() for p in model.parameters())
+    n_parameters = sum(p.numel() for p in whole.parameters())
     record = {
         "folder": str(folder),
         "kind": kind,
-        "class": CLASSES[kind],
+        "class": class_name,
         "dtype": str(dtype).removeprefix("torch."),
         "parameters": n_parameters,
         "bytes": (folder / "model.safetensors").stat().st_size,
@@ -120,7 +126,7 @@ def export(
     write_whole(folder / "README.md", model_card(name, model.config, record, records or {}))
     settings = config_to_transformers(model.config, kind)
     settings |= {
-        "architectures": [CLASSES[kind]],
+        "architectures": [class_name],
         "dtype": record["dtype"],
         "bos_token_id": eos_id,
         "eos_token_id": eos_id,
@@ -212,10 +218,23 @@ def config_to_transformers(config: ModelConfig, kind: str) -> dict[str, Any]:
     return common | ({"mlp_bias": config.feed_forward_bias} if kind == "llama" else {})
 
 
-def _write_weights(model: LanguageModel, kind: str, path: Path, dtype: torch.dtype) -> str:
+def _write_weights(
+    whole: LanguageModel | MaskedModel, kind: str, path: Path, dtype: torch.dtype
+) -> str:
     """Writes model.safetensors beside its place, then moves it there; returns its SHA-256."""
-    state = {}
-    for name, tensor in state_to_transformers(model, kind).items():
+    state, tensors = {}, {}
+    model = whole
+    if isinstance(whole, MaskedModel):
+        model = whole.model
+        for theirs, ours in (
+            ("bert.pooler.dense", whole.pooler),
+            ("cls.seq_relationship", whole.follows),
+        ):
+            for name, tensor in ours.state_dict().items():
+                # In BERT's layer of pairs the first output is "follows", in ours the second.
+                flipped = tensor.flip(0) if ours is whole.follows else tensor
+                tensors[f"{theirs}.{name}"] = flipped
+    for name, tensor in {**state_to_transformers(model, kind), **tensors}.items():
         if model.config.tied and name in ("lm_head.weight", "cls.predictions.decoder.weight"):
             continue  # it is the embedding, which is there
         written = tensor.detach().to("cpu", dtype).contiguous()

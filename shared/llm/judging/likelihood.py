@@ -82,6 +82,18 @@ def continuation_log_probabilities(
     return found
 
 
+def continuation_log_p(logits: Tensor, tokens: Tensor, n: int) -> Tensor:
+    """log P of the last n tokens of a text, each after all that stands before it: Σ log softmax(logits)[token], a scalar.
+
+    logits: (length, vocab_size), what the model says after each token   tokens: (length,)   n: from 1 to length − 1
+    """
+    log_p = torch.log_softmax(logits, dim=-1)[
+        :-1
+    ]  # what is said after the last token is about none of them
+    chosen = log_p.gather(-1, tokens[1:, None])[:, 0]  # (length − 1,)
+    return chosen[-n:].sum()
+
+
 @torch.inference_mode()
 def _log_p(model: LanguageModel, inputs: Tensor, targets: Tensor) -> Tensor:
     """(n, length), (n, length) → (n, length). The logits are made of few places at a time."""

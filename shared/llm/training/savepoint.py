@@ -24,7 +24,7 @@ from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from shared.files import digest_of, disk_full, file_sha256, is_full, sync_folder
 from shared.llm.config import ModelConfig
@@ -156,7 +156,7 @@ def load_model(folder: str | Path, parts: Parts | None = None) -> LanguageModel:
     return model.eval()
 
 
-def load_weights(model: LanguageModel, weights: Mapping[str, Tensor]) -> None:
+def load_weights(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
     """Puts the weights of a savepoint into a model, whether that is whole or sharded over processes.
 
     Raises ValueError where they are those of another model.

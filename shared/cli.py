@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from shared import cli_index, cli_llm, cli_serve
+from shared import cli_adapt, cli_index, cli_llm, cli_serve
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help=__doc__, rich_markup_mode="markdown"
@@ -22,6 +22,9 @@ data = typer.Typer(help="The data sets: what there is, and bringing it here.")
 app.add_typer(work, name="work")
 app.add_typer(data, name="data")
 app.command()(cli_llm.llm)
+app.command()(cli_adapt.finetune)
+app.command()(cli_adapt.align)
+app.command()(cli_adapt.compress)
 app.command()(cli_serve.serve)
 app.command()(cli_index.index)
 app.command()(cli_index.ask)

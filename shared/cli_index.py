@@ -57,7 +57,7 @@ def ask(
     model: Annotated[
         str | None,
         typer.Option(
-            help="the folder of a run: its model writes the answer from the passages; without one, "
+            help="a model, as for `bumblebee serve`: it writes the answer from the passages; without one, "
             "the answer is a sentence of theirs"
         ),
     ] = None,
@@ -67,10 +67,10 @@ def ask(
 
     writer = None
     if model is not None:
-        from shared.llm.run import Run
-        from shared.llm.stages import trained
+        from shared.llm.serve.loading import load
 
-        writer = trained(Run(Path(model)))
+        loaded = load(model)
+        writer = (loaded.model, loaded.tokenizer, loaded.chat.name == "chatml")
     console.print(
         escape(str(look_up(index or default_index(), question, passages, model=writer))),
         soft_wrap=True,

@@ -19,6 +19,7 @@ FLOORS = {
     "exercises": 3,
     "lab": 4,
     "cli_llm": 5,
+    "cli_adapt": 5,
     "cli_index": 5,
     "cli_serve": 5,
     "cli": 6,

@@ -155,6 +155,7 @@ def finetune(
     context = min(settings.context, model.config.max_length)
     packed = pack_examples([example(row, tokenizer) for row in rows], context)
     kept = [example(row, tokenizer) for row in held_out]
+    kept = [one for one in kept if any(one.own[1 : context + 1])]  # others are cut to a question
     judged = pack_examples(kept, context) if kept else None
     before = None if judged is None else held_out_loss(model, judged, settings.batch_size)
     if settings.lora_rank is not None:

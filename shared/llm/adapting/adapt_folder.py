@@ -1,24 +1,25 @@
-"""What `bumblebee llm adapt` and `bumblebee llm align` do: from a folder with a model to one with a model that answers.
+"""What `bumblebee finetune` and `bumblebee align` do: from a folder with a model to one with a model that answers.
 
     finetune_folder("my_work/llm/pocket", "instructions", "my_work/llm/pocket-chat")
     align_folder("my_work/llm/pocket-chat", "preferences", "my_work/llm/pocket-aligned")
 
-Data is the name of a data set of the course, or a file of JSON lines: {"messages": […]}, {"instruction", "input",
-"output"}, or for alignment {"prompt", "chosen", "rejected"}. Week 9.
+Data: `shared.llm.adapting.adapt_data`. The result is in transformers' format, with the record in adapted.json. Week 9.
 """
 
 from __future__ import annotations
 
-import json
+import time
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from shared.data.rows import Instruction, Preference
 from shared.llm.adapting.adapt import FinetuneSettings, finetune
-from shared.llm.adapting.compress import copy_tokenizer, new_folder, tokenizer_folder_of
+from shared.llm.adapting.adapt_data import conversations, preferences
+from shared.llm.adapting.compress import QUANTIZED, new_folder, tokenizer_folder_of
+from shared.llm.adapting.lora import merge_lora
 from shared.llm.adapting.lora_files import save_lora
 from shared.llm.adapting.preferences import (
     in_batches,
@@ -26,13 +27,12 @@ from shared.llm.adapting.preferences import (
     preference_texts,
     train_dpo,
 )
-from shared.llm.adapting.quantize import quantize
+from shared.llm.adapting.quantize import dequantize, quantize
 from shared.llm.chat import save_chat_template
 from shared.llm.exporting.export import export
-from shared.llm.run import write_json
+from shared.llm.run import Run, write_json
 
-CHATS = ("instructions", "chat_instructions", "conversations", "chats")
-PREFERENCES = ("preferences", "preference_pairs")
+RECORD, LORA = "adapted.json", "lora"
 Progress = Callable[[int, int | None], None]
 
 
@@ -44,22 +44,38 @@ def finetune_folder(
     bits: int | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """Teaches the model in a folder to answer, and saves it in transformers' format, or as LoRA layers for peft.
+    """Teaches the model in a folder to answer, and saves it in transformers' format.
 
-    which: what `bumblebee serve` takes   data: one of CHATS, or a file   out: a new or empty folder
+    which: what `bumblebee serve` takes   data: of `adapt_data.conversations`   out: a new or empty folder
     bits:  with settings.lora_rank: the frozen weights have 4 or 8 bits while it learns (QLoRA)
-    Returns the record of `finetune` and where the data was from. Raises ValueError for bad input, before training.
+    LoRA layers are merged into the model, which opens like any other; by themselves, for peft, they are in out/lora.
+    Returns the record: that of `finetune`, and what it was made from. Raises ValueError for bad input, before training.
     """
     out = new_folder(which, out)
     settings = settings or FinetuneSettings()
+    if bits not in (None, 4, 8):
+        raise ValueError(f"bits is {bits}; it must be 4 or 8.")
     if bits is not None and settings.lora_rank is None:
-        raise ValueError(f"bits is {bits}, but quantized weights cannot learn: set lora_rank, too.")
-    rows, held_out, source = _rows(data, CHATS, _chat)
-    loaded = _load(which)
+        raise ValueError(
+            f"bits is {bits}, but quantized weights cannot learn: set lora_rank, too (--lora)."
+        )
+    rows, held_out, source = conversations(data)
+    loaded, started = _load(which), time.perf_counter()
     model = loaded.model if bits is None else quantize(loaded.model, bits, group=32)
-    record = finetune(model, loaded.tokenizer, rows, settings, held_out, progress)
-    record["data"] = source
-    _save(model, which, out, record, settings.lora_rank is not None)
+    done = finetune(model, loaded.tokenizer, rows, settings, held_out, progress)
+    record: dict[str, Any] = {
+        "base": str(which),
+        "data": source,
+        "conversations": len(rows),
+        "held_out": len(held_out),
+        **done,
+        "seconds": round(time.perf_counter() - started, 2),
+        "settings": asdict(settings) | {"bits": bits},
+    }
+    if settings.lora_rank is not None:
+        save_lora(model, out / LORA, base=_base(which))
+        model = merge_lora(model)
+    _save(model if bits is None else dequantize(model), which, out, record)
     return record
 
 
@@ -72,26 +88,38 @@ def align_folder(
     beta: float = 0.1,
     batch_size: int = 8,
     seed: int = 0,
+    keep: float = 0.0,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """DPO on pairs of answers, from the model in a folder to one in another, in transformers' format.
 
+    data: of `adapt_data.preferences`   out: a new or empty folder   beta, keep: of `preferences.train_dpo`
     The record has the loss and, on held-out pairs, how often the model prefers the better answer, before and after.
     """
     out = new_folder(which, out)
-    rows, held_out, source = _rows(data, PREFERENCES, _preference)
-    loaded = _load(which)
+    for name, value, least in (
+        ("steps", steps, 1),
+        ("batch_size", batch_size, 1),
+        ("keep", keep, 0),
+    ):
+        if value < least:
+            raise ValueError(f"{name} is {value}; it must be at least {least}.")
+    for name, value in (("lr", lr), ("beta", beta)):
+        if not value > 0:
+            raise ValueError(f"{name} is {value}; it must be above 0.")
+    rows, held_out, source = preferences(data)
+    loaded, started = _load(which), time.perf_counter()
     model, context = loaded.model, loaded.model.config.max_length
     pairs = preference_texts(rows, loaded.tokenizer, context)
     judged = preference_texts(held_out, loaded.tokenizer, context) if held_out else None
     before = (
         None if judged is None else [in_batches(model, t, log_probabilities, 8) for t in judged]
     )
-    losses = train_dpo(model, *pairs, steps, lr, beta, batch_size, seed, progress=progress)
+    losses = train_dpo(model, *pairs, steps, lr, beta, batch_size, seed, keep, progress=progress)
     record: dict[str, Any] = {
+        "base": str(which),
         "data": source,
         "pairs": len(pairs[0].tokens),
-        "steps": steps,
         "first_loss": losses[0],
         "last_loss": losses[-1],
     }
@@ -103,65 +131,50 @@ def align_folder(
         record["held_out_reward_in_order"] = (gained[0] > gained[1]).float().mean().item()
         record["held_out_likelier_before"] = (before[0] > before[1]).float().mean().item()
         record["held_out_likelier"] = (after[0] > after[1]).float().mean().item()
-    _save(model, which, out, record, lora=False)
+    record["seconds"] = round(time.perf_counter() - started, 2)
+    record["settings"] = {
+        "steps": steps,
+        "lr": lr,
+        "beta": beta,
+        "batch_size": batch_size,
+        "seed": seed,
+        "keep": keep,
+    }
+    _save(model, which, out, record)
     return record
 
 
 def _load(which: str | Path) -> Any:
     from shared.llm.serve.loading import load
 
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    return load(str(which), device)
-
-
-def _save(model: Any, which: str | Path, out: Path, record: dict[str, Any], lora: bool) -> None:
-    tokenizer = tokenizer_folder_of(which)
-    if lora:
-        save_lora(model, out, base=which)
-        copy_tokenizer(tokenizer, out)
-    else:
-        export(model.cpu(), tokenizer, out)
-    save_chat_template(out)
-    write_json(out / "adapted.json", record)
-
-
-def _rows(
-    data: str | Path, names: tuple[str, ...], row_of: Callable[[dict[str, Any]], Any]
-) -> tuple[list[Any], list[Any], str]:
-    """(training rows, held-out rows, where they are from)."""
-    if str(data) in names:
-        from shared import data as datasets
-
-        found = getattr(datasets, str(data))()
-        return list(found.splits["train"]), list(found.splits["test"]), found.source.line()
-    path = Path(data)
-    if not path.is_file():
+    if (Path(which) / QUANTIZED).is_file():
         raise ValueError(
-            f"data is {str(data)!r}; it must be one of {', '.join(names)}, or a file of JSON lines."
+            f"{which} is quantized, and rounded weights cannot learn: name the model that it was made from "
+            "(LoRA layers learn beside weights of 4 or 8 bits: --lora 8 --bits 4)."
         )
-    rows = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-        if not line.strip():
-            continue
-        try:
-            rows.append(row_of(json.loads(line)))
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise ValueError(
-                f"line {number} of {path} is no row of this kind: {error!r}."
-            ) from None
-    if not rows:
-        raise ValueError(f"{path} has no rows; nothing can be learned from it.")
-    kept = len(rows) // 10  # held out, where there are ten or more
-    return rows[kept:], rows[:kept], str(path)
+    loaded = load(str(which), "cuda" if torch.cuda.is_available() else "cpu")
+    if not loaded.model.config.causal:
+        raise ValueError(
+            f"{which} sees both sides of a word, like BERT, and cannot write an answer; name a model that "
+            "goes on with texts."
+        )
+    return loaded
 
 
-def _chat(row: dict[str, Any]) -> Any:
-    if "instruction" in row:
-        return Instruction("", row["instruction"], row.get("input", ""), row["output"])
-    from shared.llm.adapting.sft import messages_of
+def _save(model: Any, which: str | Path, out: Path, record: dict[str, Any]) -> None:
+    """The whole model, and its tokenizer with the template of chats. Where there were LoRA layers, they are in it."""
+    records = {}
+    if (Path(which) / "pretrain").is_dir():
+        run = Run(Path(which))
+        records = {name: run.record(name) for name in ("collect", "pack", "pretrain")}
+    export(
+        model.cpu(), tokenizer_folder_of(which), out, records | {"adapted": record}, name=out.name
+    )
+    save_chat_template(out)
+    write_json(out / RECORD, record)
 
-    return messages_of(row["messages"])
 
-
-def _preference(row: dict[str, Any]) -> Preference:
-    return Preference("", row["prompt"], row["chosen"], row["rejected"])
+def _base(which: str | Path) -> str:
+    """What peft is told to put the LoRA layers on: a run has its model in transformers' format in `export`."""
+    exported = Path(which) / "export"
+    return str(exported if (exported / "config.json").is_file() else which)

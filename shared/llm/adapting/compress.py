@@ -1,9 +1,10 @@
-"""What `bumblebee llm compress` does: from a folder with a model to a folder with a smaller one. Week 9.
+"""What `bumblebee compress` does: from a folder with a model to a folder with a smaller one. Week 9.
 
     record = quantize_folder("my_work/llm/pocket", "my_work/llm/pocket-int8", bits=8)
     model, tokenizer = load_quantized("my_work/llm/pocket-int8")
 
-In the folder: model.safetensors (a tied embedding once), quantized.json with the model's settings, and the tokenizer.
+In the folder: model.safetensors (a tied embedding once), quantized.json with the model's settings, the tokenizer, and
+compressed.json with the record.
 """
 
 from __future__ import annotations
@@ -18,20 +19,16 @@ from typing import Any
 import torch
 from safetensors.torch import load_file, save_file
 
-from shared.llm.adapting.quantize import quantize
+from shared.llm.adapting.quantize import dequantize, quantize
 from shared.llm.config import ModelConfig
+from shared.llm.exporting.export import TOKENIZER_FILES, export
 from shared.llm.judging.likelihood import token_log_probabilities
 from shared.llm.model import LanguageModel, Parts
 from shared.llm.run import read_json, write_json
 from shared.llm.tokenizer import LibraryTokenizer, load_tokenizer
 
-QUANTIZED, WEIGHTS = "quantized.json", "model.safetensors"
-TOKENIZER_FILES = (
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-    "chat_template.jinja",
-)
+QUANTIZED, WEIGHTS, RECORD = "quantized.json", "model.safetensors", "compressed.json"
+PLAIN = "plain"
 
 
 def quantize_folder(
@@ -41,14 +38,18 @@ def quantize_folder(
     group: int = 64,
     symmetric: bool = False,
     evaluate_tokens: int = 20_000,
+    plain: bool = False,
 ) -> dict[str, Any]:
     """Quantizes the model in a folder, saves it in another, and measures what it costs.
 
     which: what `bumblebee serve` takes: a run's folder, one in transformers' format, a name on the hub
+    plain: also write the rounded weights as float32 in transformers' format, into a folder `plain` in `out`
     The record has the sizes in bytes and, where `which` is a run, bits per byte of its held-out text before and after
     (of the first `evaluate_tokens` tokens). Raises ValueError where there is no model, or the settings don't fit it.
     """
     out = new_folder(which, out)
+    if bits not in (4, 8):  # before a large model is read
+        raise ValueError(f"bits is {bits}; it must be 4 or 8.")
     model, tokenizer_folder = _open(which)
     started = time.perf_counter()
     small = quantize(model, bits, group, symmetric)
@@ -62,6 +63,9 @@ def quantize_folder(
     if before is not None:
         record["bits_per_byte_before"] = before
         record["bits_per_byte"] = held_out_bits_per_byte(small, which, evaluate_tokens)
+    if plain:
+        export(dequantize(small), tokenizer_folder, out / PLAIN)
+    write_json(out / RECORD, record)
     return record
 
 
@@ -125,14 +129,20 @@ def copy_tokenizer(source: str | Path, folder: str | Path) -> None:
 
 
 def tokenizer_folder_of(which: str | Path) -> Path:
-    """Where the tokenizer of a run, or of a folder in transformers' format, lies."""
+    """Where the tokenizer of a run, of a folder in transformers' format, or of a model on the hub lies."""
     inside = Path(which) / "tokenizer"
-    return inside if inside.is_dir() else Path(which)
+    if inside.is_dir() or Path(which).exists():
+        return inside if inside.is_dir() else Path(which)
+    from huggingface_hub import snapshot_download
+
+    return Path(snapshot_download(str(which), allow_patterns=list(TOKENIZER_FILES)))
 
 
 def _open(which: str | Path) -> tuple[LanguageModel, Path]:
     from shared.llm.serve.loading import load
 
+    if (Path(which) / QUANTIZED).is_file():
+        raise ValueError(f"{which} is quantized already; name the model that it was made from.")
     return load(str(which), "cpu").model, tokenizer_folder_of(which)
 
 

@@ -238,6 +238,31 @@ def quantize(
     return small
 
 
+def dequantize(model: nn.Module) -> nn.Module:
+    """A copy of a quantized model in plain float32 layers, with the rounded weights: anything can open that.
+
+    The outputs are those of the kernels "plain"; the faster ones round the inputs, too.
+    """
+    plain, weights = copy.deepcopy(model), {}
+    for name, module in list(plain.named_modules()):
+        if not isinstance(module, (Int8Linear, Int4Linear, Int8Embedding)):
+            continue
+        kept = (module.packed if isinstance(module, Int4Linear) else module.levels).data_ptr()
+        if kept not in weights:  # a tied embedding and head stay one
+            weights[kept] = nn.Parameter(module.weight.float())
+        weight = weights[kept]
+        if isinstance(module, Int8Embedding):
+            new: nn.Module = nn.Embedding(*weight.shape)
+        else:
+            new = nn.Linear(*reversed(weight.shape), bias=module.bias is not None)
+            if module.bias is not None:
+                new.bias = nn.Parameter(module.bias.float())
+        new.weight = weight
+        owner, _, leaf = name.rpartition(".")
+        setattr(plain.get_submodule(owner), leaf, new)
+    return plain.requires_grad_(True)
+
+
 def size_in_bytes(model: nn.Module) -> int:
     """What the parameters and buffers of a model take, each tensor once."""
     tensors = {t.data_ptr(): t for t in [*model.parameters(), *model.buffers()]}

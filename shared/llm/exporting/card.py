@@ -5,11 +5,35 @@ Source of the form: Mitchell et al., "Model Cards for Model Reporting" (1810.039
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from shared.llm.config import ModelConfig
 
+# Key in a record, what it is, how it is written.
+_TRAINED = (
+    ("steps", "steps", "{:,}"),
+    ("tokens", "tokens read", "{:,}"),
+    ("seconds", "seconds", "{:,.0f}"),
+    ("device", "device", "{}"),
+    ("precision", "precision", "{}"),
+    ("validation_loss", "loss on held-out text, nats per token", "{:.3f}"),
+    ("bits_per_byte", "bits per byte of held-out text, at the end of training", "{:.3f}"),
+)
+_ADAPTED = (
+    ("conversations", "conversations", "{:,}"),
+    ("pairs", "pairs of answers", "{:,}"),
+    ("steps", "steps", "{:,}"),
+    ("seconds", "seconds", "{:,.0f}"),
+    ("held_out_loss_before", "loss on held-out answers before, nats per token", "{:.3f}"),
+    ("held_out_loss", "loss on held-out answers afterwards", "{:.3f}"),
+    (
+        "held_out_likelier_before",
+        "held-out pairs whose better answer was likelier before",
+        "{:.1%}",
+    ),
+    ("held_out_likelier", "held-out pairs whose better answer is likelier afterwards", "{:.1%}"),
+)
 # How records name a licence → how the hub does.
 _LICENCES = {"cc by-sa": "cc-by-sa-3.0", "cc by ": "cc-by-4.0", "cc0": "cc0-1.0", "mit": "mit"}
 
@@ -73,25 +97,20 @@ def model_card(
             f"{held_out['documents']:,} articles were held out.",
         ]
     if pretrain:
-        page += ["", "## Training", "", *_facts(pretrain)]
+        page += ["", "## Training", "", *_facts(pretrain, _TRAINED)]
+    adapted = records.get("adapted") or {}
+    if adapted:
+        page += ["", "## Adaptation", "", f"From {adapted['base']}, with {adapted['data']}."]
+        page += ["", *_facts(adapted, _ADAPTED)]
     if evaluation:
         page += ["", "## Evaluation", "", *(f"- {line}" for line in evaluation.get("lines", []))]
     return "\n".join(page) + "\n"
 
 
-def _facts(pretrain: Mapping[str, Any]) -> list[str]:
-    """The training's figures, those that its record has."""
-    named = (
-        ("steps", "steps", "{:,}"),
-        ("tokens", "tokens read", "{:,}"),
-        ("seconds", "seconds", "{:,.0f}"),
-        ("device", "device", "{}"),
-        ("precision", "precision", "{}"),
-        ("validation_loss", "loss on held-out text, nats per token", "{:.3f}"),
-        ("bits_per_byte", "bits per byte of held-out text, at the end of training", "{:.3f}"),
-    )
+def _facts(record: Mapping[str, Any], named: Sequence[tuple[str, str, str]]) -> list[str]:
+    """The figures of a record, those that it has."""
     return [
-        f"- {what}: {form.format(pretrain[key])}"
+        f"- {what}: {form.format(record[key])}"
         for key, what, form in named
-        if pretrain.get(key) is not None
+        if record.get(key) is not None
     ]

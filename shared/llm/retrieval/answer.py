@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,8 @@ from shared.llm.retrieval.relevance import relevance
 from shared.llm.retrieval.rerank import Question, stem_share
 from shared.llm.retrieval.retrieve import Hit, Index
 
+# From a prompt to what is written after it; or a `LanguageModel`, its tokenizer and whether it was taught to chat.
+Writer = Callable[[str], str] | tuple[Any, Any] | tuple[Any, Any, bool]
 NOTHING = "Nothing relevant was found."
 # Of the questions whose best passage is right, answered; of those with no article in the index, answered all the same:
 #   0.5: 76 % and 19 % of the encyclopedia's held-out questions; 99 % and 71 % of SQuAD's among 9,358 articles
@@ -58,7 +60,7 @@ def chances(index: Index, question: str, hits: Sequence[Hit]) -> list[float]:
 def answer(
     index: Index,
     question: str,
-    model: Callable[[str], str] | tuple[Any, Any] | None = None,
+    model: Writer | None = None,
     k: int = 3,
     how: str | None = None,
     threshold: float = THRESHOLD,
@@ -66,7 +68,8 @@ def answer(
     """The answer to a question from an index.
 
     model: None, the best sentence; a function from a prompt to what is written after it; or a `LanguageModel` and its
-    tokenizer, which write at most 100 tokens. k: so many passages are looked at, or given to the model.
+    tokenizer, which write at most 100 tokens (and True, for one that was taught to chat).
+    k: so many passages are looked at, or given to the model.
     threshold: from 0 (always answer) to 1 (never). Raises ValueError for bad arguments, as `Index.search` does.
     """
     if not 0 <= threshold <= 1:
@@ -115,21 +118,30 @@ def prompt(question: str, hits: Sequence[Hit]) -> str:
     )
 
 
-def _written(
-    model: Callable[[str], str] | tuple[Any, Any], question: str, hits: Sequence[Hit]
-) -> tuple[str, Sequence[Hit]]:
+def _written(model: Writer, question: str, hits: Sequence[Hit]) -> tuple[str, Sequence[Hit]]:
     """What the model writes, and the passages that it was given: as many as its context has room for."""
     if not isinstance(model, tuple):
         return model(prompt(question, hits)).strip(), hits
-    from shared.llm.writing.generate import Sampling, generate
+    from shared.llm import chat
+    from shared.llm.writing.generate import Sampling, generate, generate_tokens
 
-    network, tokenizer = model
+    network, tokenizer, *chats = model
     n_new, kept = 100, list(hits)
-    room = network.config.max_length - n_new
-    while len(kept) > 1 and len(tokenizer.encode(prompt(question, kept))) > room:
+
+    def tokens() -> list[int]:
+        asked = prompt(question, kept)
+        if not any(chats):
+            return tokenizer.encode(asked)
+        return chat.encode([{"role": "user", "content": asked}], tokenizer, True)
+
+    while len(kept) > 1 and len(tokens()) > network.config.max_length - n_new:
         kept.pop()
-    sampling = Sampling(max_tokens=n_new, temperature=0.0, stop=("\n\n", "\nQuestion:"))
-    return generate(network, tokenizer, [prompt(question, kept)], sampling)[0].text.strip(), kept
+    greedy = Sampling(max_tokens=n_new, temperature=0.0)
+    if any(chats):
+        (written,) = generate_tokens(network, [tokens()], greedy, tokenizer.special[chat.END])
+        return tokenizer.decode(written.tokens).strip(), kept
+    greedy = replace(greedy, stop=("\n\n", "\nQuestion:"))
+    return generate(network, tokenizer, [prompt(question, kept)], greedy)[0].text.strip(), kept
 
 
 def ask(
@@ -137,7 +149,7 @@ def ask(
     question: str,
     k: int = 3,
     how: str | None = None,
-    model: Callable[[str], str] | tuple[Any, Any] | None = None,
+    model: Writer | None = None,
     encoder: Any = None,
     threshold: float = THRESHOLD,
 ) -> Answer:

@@ -11,6 +11,7 @@ from shared.llm.corpus.filters import RULES, Thresholds
 from shared.llm.corpus.markup import plain_text
 from shared.llm.corpus.sections import without_layout
 from shared.llm.corpus.shards import read_articles, shard_path, shards_of, write_shard
+from tests.llm.killing import killed
 
 
 @pytest.mark.parametrize(
@@ -231,6 +232,42 @@ def test_processes_and_interruptions_change_nothing(tmp_path: Path) -> None:
     again = clean(articles, tmp_path / "two", workers=1)
     assert again["shards_kept"] == 1
     assert contents(tmp_path / "one") == contents(tmp_path / "two")
+
+
+SLOW = """
+import sys, time
+import shared.llm.corpus.shards as shards
+from shared.llm.corpus.clean import clean
+line_of, write_json = shards.line_of, shards.write_json
+def slow_line(article):
+    time.sleep(0.03)
+    return line_of(article)
+def slow_note(path, content):
+    time.sleep(0.03)
+    write_json(path, content)
+    time.sleep(0.03)
+shards.line_of, shards.write_json = slow_line, slow_note
+print("begun", flush=True)
+clean(sys.argv[1], sys.argv[2], workers=int(sys.argv[3]))
+"""
+
+
+def test_killed_at_many_moments_it_ends_in_the_same_bytes(tmp_path: Path) -> None:
+    articles = corpus(tmp_path / "collect")
+    whole = clean(articles, tmp_path / "whole", workers=1)
+    waits = (0.0, 0.1, 0.22, 0.35, 0.25, 0.05, 0.3, 0.15)  # each of 3 shards takes 0.27 s
+    assert killed(SLOW, (articles, tmp_path / "k", 1), waits) >= 4
+    again = clean(articles, tmp_path / "k", workers=1)
+    assert contents(tmp_path / "k") == contents(tmp_path / "whole")
+    assert (again["digest"], again["funnel"]) == (whole["digest"], whole["funnel"])
+
+
+def test_killed_with_its_workers_it_ends_in_the_same_bytes(tmp_path: Path) -> None:
+    articles = corpus(tmp_path / "collect")
+    clean(articles, tmp_path / "whole", workers=1)
+    killed(SLOW, (articles, tmp_path / "k", 2), (0.3, 1.2))
+    clean(articles, tmp_path / "k", workers=1)
+    assert contents(tmp_path / "k") == contents(tmp_path / "whole")
 
 
 def test_other_thresholds_and_other_articles_are_cleaned_anew(tmp_path: Path) -> None:

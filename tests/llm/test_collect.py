@@ -3,10 +3,6 @@
 import gzip
 import json
 import os
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -14,6 +10,7 @@ import pytest
 from shared import data
 from shared.llm.corpus.collect import collect
 from shared.llm.corpus.shards import read_articles, shard_path, shards_of
+from tests.llm.killing import killed
 
 
 def jsonl(path: Path, count: int, words: int = 50) -> Path:
@@ -239,21 +236,14 @@ def slow(article):
     time.sleep(0.002)
     return line_of(article)
 shards.line_of = slow
+print("begun", flush=True)
 collect(sys.argv[1], sys.argv[2], shard_bytes=5000)
 """
 
 
 def test_killed_at_random_moments_it_ends_in_the_same_bytes(tmp_path: Path) -> None:
     source = jsonl(tmp_path / "a.jsonl", 200)
-    command = [sys.executable, "-c", SLOW, str(source), str(tmp_path / "k")]
-    for wait in (0.02, 0.1, 0.15, 0.05, 0.2):
-        process = subprocess.Popen(command)
-        deadline = time.monotonic() + 30
-        while not (tmp_path / "k").exists() and time.monotonic() < deadline:
-            time.sleep(0.005)
-        time.sleep(wait)
-        process.send_signal(getattr(signal, "SIGKILL", signal.SIGTERM))
-        process.wait()
+    assert killed(SLOW, (source, tmp_path / "k"), (0.02, 0.1, 0.15, 0.05, 0.2)) >= 3
     collect(source, tmp_path / "k", shard_bytes=5000)
     collect(source, tmp_path / "whole", shard_bytes=5000)
     assert contents(tmp_path / "k") == contents(tmp_path / "whole")

@@ -11,6 +11,7 @@ import pytest
 from shared.llm.corpus.deduplicate import deduplicate
 from shared.llm.corpus.minhash import band_keys, jaccard, normalized, shingles, signature, text_hash
 from shared.llm.corpus.shards import shard_path, write_shard
+from tests.llm.killing import killed
 
 WORDS = [f"{a}{b}{c}" for a in "bdfgklm" for b in "aeiou" for c in "nrst"]
 
@@ -109,6 +110,35 @@ def test_processes_and_interruptions_change_nothing(tmp_path: Path) -> None:
     again = deduplicate(articles, tmp_path / "two", workers=1)
     assert again["shards_kept"] == again["shards"] - 2
     assert contents(tmp_path / "one") == contents(tmp_path / "two")
+
+
+SLOW = """
+import sys, time
+import shared.llm.corpus.deduplicate as module
+def slowed(function, seconds):
+    def slow(*args):
+        time.sleep(seconds)
+        found = function(*args)
+        time.sleep(seconds)
+        return found
+    return slow
+for name, seconds in (("signature", 0.0005), ("save_array", 0.01), ("write_json", 0.01), ("_candidates", 0.05),
+                      ("_compare", 0.05), ("_joined", 0.05)):
+    setattr(module, name, slowed(getattr(module, name), seconds))
+print("begun", flush=True)
+module.deduplicate(sys.argv[1], sys.argv[2], workers=1)
+"""
+
+
+def test_killed_at_many_moments_it_ends_in_the_same_bytes(tmp_path: Path) -> None:
+    articles = corpus(tmp_path / "clean", planted())
+    whole = deduplicate(articles, tmp_path / "whole", workers=1)
+    # It takes about 1 s; of a shard 0.2 s. Later calls go on, so that the last ones strike at the end.
+    waits = (0.0, 0.1, 0.25, 0.4, 0.3, 0.45, 0.2, 0.5, 0.35, 0.15)
+    assert killed(SLOW, (articles, tmp_path / "k"), waits) >= 5
+    again = deduplicate(articles, tmp_path / "k", workers=1)
+    assert contents(tmp_path / "k") == contents(tmp_path / "whole")
+    assert (again["digest"], again["examples"]) == (whole["digest"], whole["examples"])
 
 
 def test_fewer_shards_than_before(tmp_path: Path) -> None:

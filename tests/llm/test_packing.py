@@ -2,10 +2,6 @@
 
 import os
 import pickle
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +12,7 @@ from shared.llm.corpus.batches import Batches, shuffled
 from shared.llm.corpus.packing import document, pack, pieces
 from shared.llm.corpus.shards import shard_path, write_shard
 from shared.llm.corpus.tokens import Tokens
+from tests.llm.killing import killed
 
 
 class ByteTokenizer:
@@ -281,6 +278,7 @@ class Slow(ByteTokenizer):
         time.sleep(0.02)
         return super().encode_batch(texts, special)
 Slow.__reduce__ = lambda self: (ByteTokenizer, ())
+print("begun", flush=True)
 pack(Slow(), *sys.argv[2:5], workers=1)
 """
 
@@ -288,23 +286,9 @@ pack(Slow(), *sys.argv[2:5], workers=1)
 def test_killed_at_random_moments_it_ends_in_the_same_bytes(tmp_path: Path) -> None:
     articles, split_path = corpus(tmp_path, n_shards=20, per_shard=8)
     here = str(Path(__file__).parent)
-    command = [
-        sys.executable,
-        "-c",
-        KILLED,
-        here,
-        *map(str, (articles, split_path, tmp_path / "k")),
-    ]
-    rng = np.random.default_rng(0)
-    for _ in range(4):
-        process = subprocess.Popen(command)
-        deadline = time.monotonic() + 30
-        while not (tmp_path / "k").exists() and time.monotonic() < deadline:
-            time.sleep(0.01)  # until it has begun
-        time.sleep(rng.uniform(0, 0.5))
-        process.send_signal(getattr(signal, "SIGKILL", signal.SIGTERM))
-        process.wait()
-    assert subprocess.run(command, check=False).returncode == 0
+    waits = np.random.default_rng(0).uniform(0, 0.5, 4)
+    killed(KILLED, (here, articles, split_path, tmp_path / "k"), waits)
+    pack(ByteTokenizer(), articles, split_path, tmp_path / "k", workers=1)
     pack(ByteTokenizer(), articles, split_path, tmp_path / "whole", workers=1)
     assert contents(tmp_path / "k") == contents(tmp_path / "whole")
 

@@ -95,6 +95,24 @@ def count_words(texts: Iterable[str], lower: bool = True) -> Counter[str]:
     return counts
 
 
+def longest_first(word: str, vocabulary: Collection[str]) -> list[str]:
+    """The longest token that begins the word, then the longest that goes on with it, to its end; else ["[UNK]"].
+
+    longest_first("beekeeping", {"bee", "##keep", "##k", "##ing"}) == ["bee", "##keep", "##ing"]
+    """
+    tokens, start = [], 0
+    while start < len(word):
+        for end in range(len(word), start, -1):
+            token = ("##" if start else "") + word[start:end]
+            if token in vocabulary:
+                break
+        else:
+            return ["[UNK]"]
+        tokens.append(token)
+        start = end
+    return tokens
+
+
 class WordPieceTokenizer:
     """WordPiece with a given vocabulary, the ids in its order.
 
@@ -115,7 +133,6 @@ class WordPieceTokenizer:
             raise ValueError(f"vocabulary must hold {missing[0]}.")
         self.special = {token: self.ids[token] for token in BERT_SPECIAL_TOKENS}
         self.lower, self.longest_word = lower, longest_word
-        self._longest_token = max(map(len, self.vocabulary))
         self._remembered: dict[str, list[int]] = {}
 
     @property
@@ -184,21 +201,9 @@ class WordPieceTokenizer:
         return list(chain.from_iterable(map(self._remembered.__getitem__, pieces)))
 
     def _longest_first(self, word: str) -> list[int]:
-        """The longest token that begins the word, then the longest that goes on, to its end; else [UNK] for it all."""
-        unknown = [self.special["[UNK]"]]
-        if len(word) > self.longest_word:
-            return unknown
-        found, start = [], 0
-        while start < len(word):
-            prefix = "##" if start else ""
-            end = min(len(word), start + self._longest_token)
-            while end > start and prefix + word[start:end] not in self.ids:
-                end -= 1
-            if end == start:
-                return unknown
-            found.append(self.ids[prefix + word[start:end]])
-            start = end
-        return found
+        too_long = len(word) > self.longest_word
+        tokens = ["[UNK]"] if too_long else longest_first(word, self.ids)
+        return [self.ids[token] for token in tokens]
 
 
 def _split_at_spaces(text: str) -> list[str]:

@@ -1,0 +1,142 @@
+"""BERT's two objectives: the rows, the loss beside transformers' own, the loop, and the whole pipeline with them."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from transformers import AutoTokenizer, BertForPreTraining
+
+from shared.llm.config import bert, qwen3
+from shared.llm.corpus.array_tokens import ArrayTokens
+from shared.llm.exporting.export import export
+from shared.llm.model import LanguageModel, Parts
+from shared.llm.tokenizer import load_tokenizer, train_tokenizer
+from shared.llm.training import masked
+from shared.llm.training.masked import Masked, MaskedModel
+from shared.llm.training.pretrain import pretrain
+from shared.llm.training.train_settings import TrainSettings
+
+IDS = {"pad_id": 0, "cls_id": 2, "sep_id": 3, "mask_id": 4}
+OBJECTIVE = Masked(**IDS, vocab_size=60)
+CONFIG = bert(60, d_model=32, n_layers=2, n_heads=2, max_length=32)
+QUICK = {"context": 32, "batch_size": 16, "precision": "float32", "compile": "no"}
+QUICK |= {"tensorboard": False, "measure_peak": False, "adam_lr": 3e-3}
+
+
+def periodic(n: int = 20_000) -> ArrayTokens:
+    """5, 6, …, 54, 5, 6, …: every hidden token follows from its neighbours."""
+    return ArrayTokens(np.tile(np.arange(5, 55), n // 50), 60, 3)
+
+
+def rows(n: int = 64, length: int = 29, share: float = 0.25) -> tuple[torch.Tensor, object]:
+    text = (torch.arange(n * length).reshape(n, length) % 50) + 5
+    return text, OBJECTIVE.rows(text, share, torch.Generator().manual_seed(0))
+
+
+def test_a_row_is_cls_a_sep_b_sep() -> None:
+    text, batch = rows()
+    assert batch.inputs.shape == batch.targets.shape == batch.token_types.shape == (64, 32)
+    seps = (batch.inputs == 3).nonzero()[:, 1].reshape(64, 2)
+    assert (batch.inputs[:, 0] == 2).all() and (seps[:, 1] == 31).all()
+    cut = int(seps[0, 0])
+    assert (seps[:, 0] == cut).all() and 7 <= cut - 1 <= 22
+    assert (batch.token_types == (torch.arange(32) > cut)).all()
+    whole = torch.where(batch.targets == -100, batch.inputs, batch.targets)
+    assert (whole[:, 1:cut] == text[:, : cut - 1]).all()
+    own = (whole[:, cut + 1 : -1] == text[:, cut - 1 :]).all(1)
+    assert (own == batch.follows.bool()).all() and 16 < own.sum() < 48
+
+
+def test_special_tokens_are_never_hidden_and_their_places_ask_nothing() -> None:
+    text = torch.full((8, 29), 3)
+    batch = OBJECTIVE.rows(text, 1.0, torch.Generator())
+    assert (batch.targets == -100).all() and not (batch.inputs == 4).any()
+
+
+def test_a_quarter_is_hidden() -> None:
+    _, batch = rows(400)
+    asked = batch.targets != -100
+    assert asked.sum() / (400 * 29) == pytest.approx(0.25, abs=0.015)
+    assert (batch.inputs[asked] == 4).float().mean() == pytest.approx(0.8, abs=0.03)
+
+
+def test_losses_are_those_of_transformers(tmp_path) -> None:
+    texts = ["The bees dance in the hive, and the dance says where. " * 4]
+    train_tokenizer(texts, 60, tmp_path / "tokenizer", kind="wordpiece")
+    torch.manual_seed(0)
+    model = MaskedModel(LanguageModel(CONFIG, Parts.fused()))
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(0.1 * torch.randn_like(parameter))
+    record = export(model.eval(), tmp_path / "tokenizer", tmp_path / "out")
+    assert record["class"] == "BertForPreTraining"
+    theirs = BertForPreTraining.from_pretrained(tmp_path / "out").eval()
+    _, batch = rows()
+    found = theirs(
+        batch.inputs,
+        token_type_ids=batch.token_types,
+        labels=batch.targets,
+        next_sentence_label=1 - batch.follows,  # theirs: 0 is "it follows"
+    )
+    both, hidden = model(*batch)
+    assert both.item() == pytest.approx(found.loss.item(), abs=1e-5)
+    of_tokens = torch.nn.functional.cross_entropy(
+        found.prediction_logits.flatten(0, 1), batch.targets.flatten()
+    )
+    assert hidden.item() == pytest.approx(of_tokens.item(), abs=1e-5)
+    assert theirs.config.architectures == ["BertForPreTraining"]
+    AutoTokenizer.from_pretrained(tmp_path / "out")
+
+
+def test_it_learns_what_neighbours_tell(tmp_path) -> None:
+    settings = TrainSettings(steps=300, lr=0.02, evaluate_every=0, save_every=0, **QUICK)
+    data = periodic()
+    record = pretrain(CONFIG, settings, data, data, tmp_path, objective=OBJECTIVE)
+    assert record["bits_per_byte"] is None
+    assert record["validation_loss"] < 1.5  # by frequency alone: ln 50 = 3.9
+    model = masked.load_masked(tmp_path / "checkpoints")
+    assert isinstance(model, MaskedModel) and not model.training
+
+
+def test_interrupted_it_goes_on_as_if_nothing_had_happened(tmp_path) -> None:
+    data, settings = periodic(), {**QUICK, "save_every": 5, "evaluate_every": 0}
+    pretrain(CONFIG, TrainSettings(steps=10, schedule="constant", **settings), data, data,
+             tmp_path / "whole", objective=OBJECTIVE)  # fmt: skip
+    for steps in (5, 10):
+        pretrain(CONFIG, TrainSettings(steps=steps, schedule="constant", **settings), data, data,
+                 tmp_path / "parts", objective=OBJECTIVE)  # fmt: skip
+    whole, parts = (
+        masked.load_masked(tmp_path / name / "checkpoints").state_dict()
+        for name in ("whole", "parts")
+    )
+    assert all(torch.equal(whole[name], parts[name]) for name in whole)
+
+
+def test_a_model_that_cannot_be_asked_so_is_refused(tmp_path) -> None:
+    data = periodic()
+    with pytest.raises(ValueError, match="both sides"):
+        pretrain(qwen3(60, d_model=32, n_layers=1, n_heads=2, n_kv_heads=1, d_head=16),
+                 TrainSettings(steps=1, **QUICK), data, data, tmp_path, objective=OBJECTIVE)  # fmt: skip
+    train_tokenizer(["some text " * 40], 270, tmp_path / "bpe")
+    with pytest.raises(ValueError, match=r"\[MASK\]"):
+        Masked.of(load_tokenizer(tmp_path / "bpe"))
+
+
+def test_the_whole_pipeline(tmp_path, monkeypatch) -> None:
+    from typer.testing import CliRunner
+
+    from shared.cli import app
+
+    words = ["--to", str(tmp_path / "run"), "--size", "pocket-bert", "--source", "encyclopedia"]
+    for word in ("megabytes=0.15", "vocab_size=400", "n_layers=2", "d_model=32", "n_heads=2", "context=64",
+                 "batch_tokens=512", "tokens=25_000", "compile=no", "precision=float32"):  # fmt: skip
+        words += ["--set", word]
+    result = CliRunner().invoke(app, ["llm", *words])
+    assert result.exit_code == 0, (result.output, result.exception)
+    record = json.loads((tmp_path / "run" / "evaluate" / "record.json").read_text("utf-8"))
+    assert record["hidden_tokens"] > 100 and 0 <= record["first_right"] <= record["five_right"] <= 1
+    assert "[MASK]" in result.output and "AutoModelForMaskedLM" in result.output
+    card = (tmp_path / "run" / "export" / "README.md").read_text("utf-8")
+    assert "AutoModelForMaskedLM" in card and "hidden" in card
+    BertForPreTraining.from_pretrained(tmp_path / "run" / "export")

@@ -31,7 +31,8 @@ def llm(
         ),
     ] = None,
     size: Annotated[
-        str | None, typer.Option(help="nano, pocket, small, gpt2 or medium: all else follows")
+        str | None,
+        typer.Option(help="nano, pocket, small, gpt2 or medium, or pocket-bert: all else follows"),
     ] = None,
     to: Annotated[Path | None, typer.Option(help="the folder of the run")] = None,
     source: Annotated[
@@ -171,6 +172,8 @@ def _in_many_processes(run: Any, chosen: Any, stage: str | None, rank: int) -> N
 
 def _what_next(run: Any, size: str) -> list[str]:
     folder = run.folder
+    if size == "pocket-bert":
+        return ["", "Try next: week 8's notebooks fine-tune it."]
     larger = {"nano": "pocket", "pocket": "small", "small": "gpt2"}.get(size, "medium")
     return [
         "",

@@ -79,7 +79,7 @@ STAGES: dict[str, Stage] = {
         Stage("pretrain", _TRAINING, ("pack",), stages.do_pretrain, stages.say_pretrain),
         Stage("evaluate", (), ("pretrain",), stages.do_evaluate, stages.say_evaluate),
         Stage("generate", ("seed",), ("pretrain",), stages.do_generate, stages.say_generate),
-        Stage("export", (), ("pretrain", "evaluate"), stages.do_export, stages.say_export),
+        Stage("export", ("weights",), ("pretrain", "evaluate"), stages.do_export, stages.say_export),
     )
 }
 MADE_WITH = "made_with.json"

@@ -37,6 +37,7 @@ SIZES: dict[str, dict[str, Any]] = {
         "vocab_size": 4096,
         "context": 512,
         "batch_tokens": 8192,
+        "weights": "float16",
     },
     "pocket-bert": {
         "objective": "masked",
@@ -50,6 +51,7 @@ SIZES: dict[str, dict[str, Any]] = {
         "muon_lr": 0.01,
         "adam_lr": 2e-3,
         "grow_context": False,
+        "weights": "float16",
     },
     "small": {
         "n_layers": 10,
@@ -100,6 +102,7 @@ class Settings:
                mask_documents: tokens see only their own article
     machine    precision: "auto", "float32" or "bfloat16"   compile: "auto", "yes" or "no"   recompute: save memory
     save_every: steps between checkpoints, None: about once in two minutes   seed
+    weights: of the exported model: "float32", or "float16" or "bfloat16" for half the size
     """
 
     size: str = "nano"
@@ -131,6 +134,7 @@ class Settings:
     compile: str = "auto"
     recompute: bool = False
     save_every: int | None = None
+    weights: str = "float32"
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -197,6 +201,7 @@ _CHOICES = {
     "schedule": ("wsd", "cosine"),
     "precision": ("auto", "float32", "bfloat16"),
     "compile": ("auto", "yes", "no"),
+    "weights": ("float32", "float16", "bfloat16"),
 }
 _TYPES = typing.get_type_hints(Settings)
 
@@ -228,6 +233,20 @@ def from_words(words: list[str]) -> dict[str, Any]:
         _known([name])
         found[name] = _value(name, value.strip())
     return found
+
+
+def as_words(chosen: Settings) -> list[str]:
+    """What to type after `bumblebee llm` for these settings: the size, and what differs from what follows from it."""
+    usual = settings(chosen.size)
+    words = ["--size", chosen.size]
+    for field in dataclasses.fields(Settings):
+        value = getattr(chosen, field.name)
+        if value != getattr(usual, field.name):
+            if field.name in ("source", "minutes"):
+                words += [f"--{field.name}", str(value)]
+            else:
+                words += ["--set", f"{field.name}={value}"]
+    return words
 
 
 def _known(names: Any) -> None:

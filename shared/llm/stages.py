@@ -364,11 +364,25 @@ def say_generate(record: Record) -> list[str]:
 
 
 def do_export(run: Run, settings: Settings, progress: Any) -> Record:
+    import torch
+
     from shared.llm.exporting.export import export
+    from shared.llm.settings import as_words
+    from shared.llm.training.train_log import read_log
 
     model = _trained_masked(run) if settings.objective == "masked" else trained(run)[0]
     records = {name: run.record(name) for name in ("collect", "pack", "pretrain", "evaluate")}
-    return export(model, run.place("tokenizer"), run.place("export"), records=records)
+    records |= {
+        "command": f"bumblebee llm {' '.join(as_words(settings))}",
+        "log": read_log(run.place("pretrain") / "log.jsonl"),
+    }
+    return export(
+        model,
+        run.place("tokenizer"),
+        run.place("export"),
+        records=records,
+        dtype=getattr(torch, settings.weights),
+    )
 
 
 def say_export(record: Record) -> list[str]:

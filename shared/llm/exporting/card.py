@@ -38,6 +38,12 @@ _ADAPTED = (
 _LICENCES = {"cc by-sa": "cc-by-sa-3.0", "cc by ": "cc-by-4.0", "cc0": "cc0-1.0", "mit": "mit"}
 
 
+_DOES = {
+    False: "It continues text in the manner of what it read; it knows little and makes up much.",
+    True: "It fills in hidden words in the manner of what it read, and is a start for fine-tuning; it knows little.",
+}
+
+
 def model_card(
     name: str, config: ModelConfig, export: Mapping[str, Any], records: Mapping[str, Any]
 ) -> str:
@@ -59,7 +65,7 @@ def model_card(
     page = ["---", *(f"{key}: {value}" for key, value in head.items()), "---", "", f"# {name}", ""]
     page += [
         f"A small language model of {export['parameters']:,} parameters, made with the course Bumblebee by "
-        f"`bumblebee llm`. It continues text in the manner of what it read; it knows little and makes up much. "
+        f"`bumblebee llm`. {_DOES[export['kind'] == 'bert']} "
         "It is for learning how such models are made, not for answers that someone relies on.",
         "",
         "```python",
@@ -98,6 +104,10 @@ def model_card(
         ]
     if pretrain:
         page += ["", "## Training", "", *_facts(pretrain, _TRAINED)]
+    if records.get("command"):
+        page += ["", "Made by one command:", "", "```bash", records["command"], "```"]
+    if records.get("log"):
+        page += ["", "Loss on held-out text while training:", "", *_curve(records["log"])]
     adapted = records.get("adapted") or {}
     if adapted:
         page += ["", "## Adaptation", "", f"From {adapted['base']}, with {adapted['data']}."]
@@ -105,6 +115,25 @@ def model_card(
     if evaluation:
         page += ["", "## Evaluation", "", *(f"- {line}" for line in evaluation.get("lines", []))]
     return "\n".join(page) + "\n"
+
+
+def _curve(log: Sequence[Mapping[str, Any]], rows: int = 16) -> list[str]:
+    """Lines of a training log → a table of the losses on held-out text, about `rows` of them at growing distances."""
+    known = [line for line in log if line.get("validation_loss") is not None]
+    tokens, chosen = 0.0, []
+    growth = (known[-1]["tokens"] / known[0]["tokens"]) ** (1 / rows) if known else 1.0
+    for line in known:
+        if line is known[-1] or line["tokens"] >= tokens:
+            chosen.append(line)
+            tokens = line["tokens"] * growth
+    with_bits = any(line.get("bits_per_byte") is not None for line in chosen)
+    head = ["tokens read", "nats per token"] + (["bits per byte"] if with_bits else [])
+    table = [f"| {' | '.join(head)} |", "|" + "---:|" * len(head)]
+    for line in chosen:
+        cells = [f"{line['tokens']:,}", f"{line['validation_loss']:.3f}"]
+        cells += [f"{line['bits_per_byte']:.3f}"] if with_bits else []
+        table.append(f"| {' | '.join(cells)} |")
+    return table
 
 
 def _facts(record: Mapping[str, Any], named: Sequence[tuple[str, str, str]]) -> list[str]:

@@ -78,7 +78,16 @@ _NOT_LATIN = re.compile("[\u0250-\u1dff\u1f00-\U0010ffff]")
 _SYMBOLS = re.compile(r"[#{}|<>=_\\^~*]|\.\.\.|…")
 _DIGIT = re.compile(r"\d")
 _SENTENCE_END = re.compile(r"[.!?…。।؟](?=[\"'”’)\]]{0,3}(?:\s|$))")
-_LINE_END = re.compile(r"[.!?:…。।؟\"'”’)\]]$")
+
+
+def prose_share(text: str, ends: tuple[str, ...] = tuple(".!?:…。।؟\"'”’)]")) -> float:
+    """The share of a text that stands in lines which end as sentences do: near 1 for prose, near 0 for a list.
+
+    text → from 0 to 1, counted in characters of lines without the spaces around them; an empty text has 0
+    """
+    lines = [line.strip() for line in text.split("\n")]
+    prose = sum(len(line) for line in lines if line.endswith(ends))
+    return prose / max(1, sum(map(len, lines)))
 
 
 def no_article(page: Page, bounds: Thresholds) -> bool:
@@ -138,8 +147,7 @@ def digits(page: Page, bounds: Thresholds) -> bool:
 
 def no_prose(page: Page, bounds: Thresholds) -> bool:
     """too little of the text stands in lines that end as sentences do: a list"""
-    prose = sum(len(line) for line in page.lines if _LINE_END.search(line))
-    return prose < bounds.min_prose * max(1, sum(map(len, page.lines)))
+    return prose_share(page.text) < bounds.min_prose
 
 
 def repeated_lines(page: Page, bounds: Thresholds) -> bool:

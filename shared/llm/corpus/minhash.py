@@ -18,7 +18,6 @@ import numpy as np
 
 _WORD = re.compile(r"\w+")
 _FACTOR = 0x9E3779B97F4A7C15
-_PIECE = 4096  # shingles at once: a table of 125 × 4,096 numbers stays in a core's cache
 
 
 def shingles(text: str, size: int = 5) -> np.ndarray:
@@ -60,13 +59,24 @@ def signature(found: np.ndarray, n: int = 125) -> np.ndarray:
     Two sets have the same least value with a probability that is their Jaccard similarity. The functions are
     a·x + b modulo 2^32 with odd a, fixed for ever by a seed.
     """
+    return least_hashes(found.astype(np.uint32), *hash_functions(n))
+
+
+def hash_functions(n: int = 125) -> tuple[np.ndarray, np.ndarray]:
+    """The factors a and the terms b of n functions a·x + b modulo 2^32: uint32 (n,) each, always the same."""
     drawn = np.frombuffer(hashlib.shake_128(b"minhash").digest(8 * n), dtype="<u4")
-    factors, terms = (drawn[:n] | np.uint32(1))[:, None], drawn[n:, None]
-    least = np.full(n, 0xFFFFFFFF, dtype=np.uint32)
-    values = found.astype(np.uint32)
-    for start in range(0, len(values), _PIECE):
-        table = factors * values[None, start : start + _PIECE]
-        table += terms
+    return drawn[:n] | np.uint32(1), drawn[n:]
+
+
+def least_hashes(values: np.ndarray, factors: np.ndarray, terms: np.ndarray) -> np.ndarray:
+    """For each function a·x + b modulo 2^32 the least number that it gives to any of the values.
+
+    values: uint32 (k,)   factors, terms: uint32 (n,), a and b of n functions   →   uint32 (n,)
+    """
+    least = np.full(len(factors), 0xFFFFFFFF, dtype=np.uint32)
+    for start in range(0, len(values), 4096):  # n × 4,096 numbers stay in a core's cache
+        table = factors[:, None] * values[None, start : start + 4096]  # uint32: modulo 2^32
+        table += terms[:, None]
         np.minimum(least, table.min(axis=1), out=least)
     return least
 

@@ -83,7 +83,7 @@ def continuation_log_probabilities(
 
 
 def continuation_log_p(logits: Tensor, tokens: Tensor, n: int) -> Tensor:
-    """log P of the last n tokens of a text, each after all that stands before it: Σ log softmax(logits)[token], a scalar.
+    """log P of the last n tokens of a text, each after all before it: Σ log softmax(logits)[token], a scalar in nats.
 
     logits: (length, vocab_size), what the model says after each token   tokens: (length,)   n: from 1 to length − 1
     """

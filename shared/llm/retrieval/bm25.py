@@ -38,6 +38,22 @@ def idf(df: np.ndarray, n: int, variant: str = "lucene") -> np.ndarray:
     return np.log1p(odds) if variant == "lucene" else np.log(np.maximum(odds, 1.0))
 
 
+def bm25_weights(
+    tf: np.ndarray,
+    idf: np.ndarray,
+    length: np.ndarray,
+    mean_length: float,
+    k1: float = 1.2,
+    b: float = 0.75,
+) -> np.ndarray:
+    """What a term adds to the score of a passage:  idf · tf / (tf + k1 · (1 − b + b · length / mean length)).
+
+    tf: how often the passage has the term   idf: how much the term tells   length: of the passage, in terms
+    All three (n,), for n pairs of a term and a passage   →   (n,)
+    """
+    return idf * tf / (tf + k1 * (1 - b + b * length / mean_length))
+
+
 class BM25:
     """A sparse matrix of weights, terms × passages.
 
@@ -108,9 +124,9 @@ class BM25:
         passages = columns[order].astype(np.int32)
         tf = counts[order].astype(np.float32)
         mean = float(lengths.mean()) if n else 0.0
-        norm = (k1 * (1 - b + b * lengths / max(mean, 1e-9))).astype(np.float32)  # (n,)
-        weights = tf / (tf + norm[passages])
-        weights *= np.repeat(idf(df, n, variant).astype(np.float32), df)
+        tells = np.repeat(idf(df, n, variant).astype(np.float32), df)
+        long = lengths.astype(np.float32)[passages]
+        weights = bm25_weights(tf, tells, long, max(mean, 1e-9), k1, b).astype(np.float32)
         starts = np.concatenate([[0], np.cumsum(df)]).astype(np.int64)
         settings = {"k1": k1, "b": b, "variant": variant}
         return cls(Strings.of(vocabulary), starts, passages, weights, n, settings)

@@ -407,10 +407,21 @@ def test_tensorboard_gets_every_number(tmp_path, monkeypatch):
     assert [s[2] for s in shown if s[0] == "bits_per_byte"] == [10]
 
 
-def test_tensorboard_where_it_is_installed(tmp_path):
-    pytest.importorskip("tensorboard")
-    _pretrain(tmp_path, tensorboard=True, steps=2)
-    assert list((tmp_path / "tensorboard").glob("events*"))
+def test_tensorboard_itself_shows_the_curve_of_the_log(tmp_path):
+    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    _pretrain(tmp_path, tensorboard=True, steps=6)
+    log = train_log.TrainLog(tmp_path / "log.jsonl", tmp_path / "tensorboard")
+    log.cut(3)  # as after a crash: the steps from 4 on come once more
+    for step in (4, 5):
+        log.write({"step": step, "loss": 1 / step})
+    log.close()
+    files = accumulator.EventAccumulator(str(tmp_path / "tensorboard"), {"scalars": 0}).Reload()
+    lines = train_log.read_log(tmp_path / "log.jsonl")
+    for name in files.Tags()["scalars"]:
+        written = [(line["step"], line[name]) for line in lines if name in line]
+        shown = [(event.step, event.value) for event in files.Scalars(name)]
+        assert shown == [(step, pytest.approx(value, rel=1e-6)) for step, value in written], name
+    assert [event.step for event in files.Scalars("loss")] == [1, 2, 3, 4, 5]
 
 
 @pytest.mark.slow

@@ -5,21 +5,22 @@ from dataclasses import asdict
 
 import pytest
 
-from shared.llm.config import changes, qwen3
-from shared.llm.settings import SIZES, Settings, changed, from_words, settings
+from shared.llm.config import bert, changes, qwen3
+from shared.llm.settings import SIZES, Settings, as_words, changed, from_words, settings
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_every_size_is_a_model_in_qwen3s_layout(size):
+def test_every_size_is_a_model_in_qwen3s_layout_or_berts(size):
     chosen = settings(size)
-    switches = changes(qwen3(chosen.vocab_size), chosen.model())
+    layout = bert if chosen.objective == "masked" else qwen3
+    switches = changes(layout(chosen.vocab_size), chosen.model())
     assert set(switches) <= {"rope_base"}
     assert chosen.batch_tokens % chosen.context == 0
 
 
 def test_any_setting_can_be_given():
     chosen = settings("pocket", d_model=384, n_heads=6, minutes=1.5)
-    assert (chosen.d_model, chosen.minutes, chosen.n_layers) == (384, 1.5, 8)
+    assert (chosen.d_model, chosen.minutes, chosen.n_layers) == (384, 1.5, 6)
     assert chosen.model().head_width == 64
     assert changed(chosen, seed=3).seed == 3 and changed(chosen, seed=3).d_model == 384
 
@@ -73,3 +74,12 @@ def test_what_cannot_be_is_refused(others, message):
         settings("nano", **others)
     with pytest.raises(ValueError, match="size is 'huge'"):
         settings("huge")
+
+
+def test_the_words_that_make_the_same_settings():
+    chosen = settings("pocket", source="encyclopedia", tokens=5_000_000, muon_lr=0.01)
+    words = as_words(chosen)
+    assert words[:4] == ["--size", "pocket", "--source", "encyclopedia"]
+    assert words[4:] == ["--set", "tokens=5000000", "--set", "muon_lr=0.01"]
+    again = from_words([word for word in words if "=" in word])
+    assert settings("pocket", source="encyclopedia", **again) == chosen

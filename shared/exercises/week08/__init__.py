@@ -2,7 +2,15 @@
 
 from shared.exercises.week08.adapting import CLASSIFICATION_HEAD, LORA_LINEAR
 from shared.exercises.week08.objectives import CAUSAL_TARGETS, MLM_MASK
+from shared.exercises.week08.tokenizers_ import (
+    ENCODE,
+    LONGEST_FIRST,
+    MERGE_PAIR,
+    TRAIN_BPE,
+    VITERBI,
+)
 
 EXERCISES = (
     *(MLM_MASK, CAUSAL_TARGETS, CLASSIFICATION_HEAD, LORA_LINEAR),  # guided
+    *(MERGE_PAIR, TRAIN_BPE, ENCODE, LONGEST_FIRST, VITERBI),  # explore: tokenizers
 )

@@ -13,7 +13,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -23,26 +22,16 @@ from shared.llm.config import ModelConfig
 from shared.llm.corpus.batches import Batch
 from shared.llm.model import Parts
 from shared.llm.plan import flops_per_token
-from shared.llm.run import read_json, write_json
-from shared.llm.training import savepoint
-from shared.llm.training.distributed import (
-    hold_gradients,
-    join_world,
-    whole_tensors,
-)
+from shared.llm.training import going_on, savepoint
+from shared.llm.training.distributed import hold_gradients, join_world
 from shared.llm.training.learning import Learning
 from shared.llm.training.next_token import NextToken, Objective
 from shared.llm.training.precision import autocast, keep_memory, peak_speed
 from shared.llm.training.train_log import Bar, TrainLog
 from shared.llm.training.train_settings import TrainSettings
 from shared.llm.training.train_setup import build, check_fit, choose
-from shared.llm.training.train_watch import Diverged, Interruption, SpikeDetector
+from shared.llm.training.train_watch import Interruption, SpikeDetector
 from shared.llm.training.validation import HeldOut, TokenSource
-
-MOST_ROLLBACKS = 4  # in a row, without a savepoint between them
-COMPILE_FROM = (
-    300  # seconds of training from which on torch.compile wins back the 10 to 30 that it takes
-)
 
 
 def pretrain(
@@ -77,6 +66,7 @@ class Pretraining:
     """A run: what it is made of, and its steps one by one. `pretrain` makes one and runs it.
 
     step: steps done   loss_module: model and loss, spread over processes   optimizers, spikes, log: as named
+    How it is kept and gone on with stands in `going_on`.
     """
 
     def __init__(
@@ -124,7 +114,13 @@ class Pretraining:
             self.folder / "log.jsonl",
             self.folder / "tensorboard" if settings.tensorboard else None,
         )
-        self._begin(found)
+        # What was skipped: "count" batches from the step "from" on
+        self.skips: list[dict[str, int]] = []
+        # Of a run over time: how far it was at steps that are done again
+        self.shares: dict[int, float] = {}
+        self.rollbacks, self.saved_step, self.seconds_before = 0, 0, 0.0
+        self.took: dict[str, float] = {}  # seconds of the last evaluation and the last savepoint
+        going_on.begin(self, found)
 
     # The run
 
@@ -139,7 +135,7 @@ class Pretraining:
             while (ended := self._over()) is None:
                 asked, complaint = self.train_step()
                 if complaint is not None:
-                    self.roll_back(complaint)
+                    going_on.roll_back(self, complaint)
                     continue
                 done = self.seconds if settings.seconds else self.step
                 speed = (self.tokens_seen - before) / (time.monotonic() - began)
@@ -148,19 +144,19 @@ class Pretraining:
                     ended = "stopped"
                     break
                 if settings.save_every and self.step % settings.save_every == 0:
-                    self.save()
+                    going_on.save(self)
             shown.close()
             if ended != "stopped" and (self.held_out is None or self.held_out[0] != self.step):
                 self.evaluate()
             if self.saved_step != self.step:
-                self.save()
+                going_on.save(self)
         self.log.close()
         if ended == "stopped":
             self.say(
                 f"Stopped after step {self.step} and saved in {self.checkpoints}. Start the same command again "
                 "and it goes on from there."
             )
-        return self._record(ended, time.monotonic() - began, self.tokens_seen - before)
+        return going_on.record(self, ended, time.monotonic() - began, self.tokens_seen - before)
 
     @property
     def seconds(self) -> float:
@@ -185,7 +181,7 @@ class Pretraining:
         if settings.steps:  # whichever comes first ends the run, and the schedule is laid over it
             now = max(now, self.step / settings.steps)
         # A step that was done before an interruption is done again as it was.
-        self.share = self.world.from_first(self._shares.get(self.step, now))
+        self.share = self.world.from_first(self.shares.get(self.step, now))
         return "time is up" if self.share >= 1 else None
 
     # One step
@@ -266,8 +262,6 @@ class Pretraining:
     def _autocast(self) -> Any:
         return autocast(self.world.device, self.dtype)
 
-    # Evaluation, savepoints, going back
-
     def evaluate(self) -> dict[str, float]:
         """The loss on held-out text now, for the log."""
         started = time.monotonic()
@@ -283,114 +277,3 @@ class Pretraining:
         self.held_out = (self.step, found)
         self.took["evaluate"] = time.monotonic() - started
         return {"validation_loss": found.loss, "bits_per_byte": found.bits_per_byte}
-
-    def save(self) -> None:
-        """A savepoint of this moment. Every process must call it; the first one writes."""
-        started = time.monotonic()
-        self.log.sync()
-        weights = whole_tensors(dict(self.model.named_parameters()))
-        remembered = whole_tensors(self.optimizers.state_dict())
-        if self.world.is_first:
-            state = {
-                "config": asdict(self.config),
-                "settings": asdict(self.settings),
-                "choices": self.choices,
-                "seconds": self.seconds,
-                "tokens": self.tokens_seen,
-                "share": self.share,
-                "loss": self.loss,
-                "recent_losses": self.spikes.recent,
-                "held_out": self.held_out,
-            }
-            savepoint.save(
-                self.checkpoints, self.step, weights, remembered, state, self.settings.keep
-            )
-        self.world.wait()
-        self.saved_step, self._rollbacks = self.step, 0
-        self.took["save"] = time.monotonic() - started
-
-    def roll_back(self, why: str) -> None:
-        """Back to the last savepoint; the batches since then, up to the one that did it, are never seen again."""
-        at = self.step
-        self._rollbacks += 1
-        if self._rollbacks > MOST_ROLLBACKS:
-            raise Diverged(
-                f"After step {at} {why}, also after going back {MOST_ROLLBACKS} times and taking other batches. "
-                "Lower lr and adam_lr, or lengthen the warm-up; the last savepoint is whole."
-            )
-        number = self.batch_number(at)
-        found = savepoint.load_latest(self.checkpoints, self.say)
-        skipped = number - self.batch_number(found.step) + 1
-        self.skips.append({"from": found.step, "count": skipped})
-        if self.world.is_first:
-            write_json(self.folder / "skips.json", self.skips)
-        self._restore(found)
-        if self.world.is_first:
-            self.log.cut(self.step)
-            event = {"step": self.step, "event": "rollback", "after": at, "why": why}
-            self.log.write(event | {"skipped_batches": skipped})
-        self.world.wait()
-        self.say(
-            f"After step {at} {why}: back to step {self.step}; {skipped} batches are left out."
-        )
-
-    # The beginning and the end
-
-    def _begin(self, found: savepoint.Savepoint | None) -> None:
-        """From a savepoint, or from the beginning, of which one is made at once: there is always one to go back to."""
-        skips = self.folder / "skips.json"
-        self.skips: list[dict[str, int]] = read_json(skips) if found and skips.exists() else []
-        self._shares: dict[
-            int, float
-        ] = {}  # of a run over time: how far it was at steps that are done again
-        self._rollbacks, self.seconds_before = 0, 0.0
-        self.took: dict[str, float] = {}  # seconds of the last evaluation and the last savepoint
-        if found is None:
-            if self.world.is_first:
-                skips.unlink(missing_ok=True)
-                self.log.cut(-1)
-            self.save()
-            return
-        if found.state["config"] != asdict(self.config):
-            raise ValueError(
-                f"{self.checkpoints} holds a model with other settings. Take another folder, or remove this one."
-            )
-        self._restore(found)
-        self.seconds_before, self.saved_step = found.state["seconds"], found.step
-        if self.world.is_first:
-            again = self.log.cut(self.step)
-            self._shares = {line["step"] - 1: line["share"] for line in again if "share" in line}
-        self.world.wait()
-        self.say(f"Goes on after step {self.step}, from {found.folder}.")
-
-    def _restore(self, found: savepoint.Savepoint) -> None:
-        savepoint.load_weights(self.model, found.model)
-        self.optimizers.zero_grad()
-        self.optimizers.load_state_dict(found.optimizer)
-        state, self.step = found.state, found.step
-        self.tokens_seen, self.share, self.loss = state["tokens"], state["share"], state["loss"]
-        self.spikes.recent = list(state["recent_losses"])
-        if state["held_out"] is not None:
-            step, numbers = state["held_out"]
-            self.held_out = (step, HeldOut(*numbers))
-
-    def _record(self, ended: str, seconds: float, tokens: int) -> dict[str, Any]:
-        speed = tokens / seconds if tokens else None
-        found = self.held_out[1] if self.held_out else None
-        return {
-            "ended": ended,
-            "steps": self.step,
-            "tokens": self.tokens_seen,
-            "loss": self.loss,
-            "validation_loss": found and found.loss,
-            "bits_per_byte": found and found.bits_per_byte,
-            "seconds": round(self.seconds, 2),
-            "tokens_per_second": speed and round(speed),
-            "share_of_peak": speed and self.share_of_peak(speed),
-            "processes": self.world.size,
-            "device": str(self.world.device),
-            "rollbacks": len(self.skips),
-            "parameters": sum(p.numel() for p in self.model.parameters()),
-            **self.choices,
-            "checkpoint": str(savepoint.savepoints(self.checkpoints)[-1]),
-        }

@@ -34,7 +34,7 @@ def index(
     ] = "lsa",
 ) -> None:
     """Builds an index of passages, by their words and by their meaning; `bumblebee ask` and `serve --index` use it."""
-    from shared.llm.retrieval.retrieve import build_index
+    from shared.llm.retrieval.build import build_index
 
     folder = to or default_index()
     with bar("index") as progress:

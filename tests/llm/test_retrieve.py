@@ -10,8 +10,9 @@ from shared.data.rows import Article
 from shared.llm.corpus.shards import shard_path, write_shard
 from shared.llm.retrieval import answer as answers
 from shared.llm.retrieval.answer import NOTHING, answer, ask, prompt
+from shared.llm.retrieval.build import build_index
 from shared.llm.retrieval.recall import rank, recall
-from shared.llm.retrieval.retrieve import Index, build_index
+from shared.llm.retrieval.retrieve import Index
 
 ARTICLES = [
     {

@@ -41,7 +41,7 @@ def _rows(data: str | Path, names: tuple[str, ...], row_of: Callable[[Any], Any]
         from shared import data as datasets
 
         found = getattr(datasets, str(data))()
-        return list(found.splits["train"]), list(found.splits["test"]), found.source.line()
+        return list(found.splits["train"]), list(found.splits["test"]), repr(found)
     path = Path(data)
     if not path.is_file():
         raise ValueError(

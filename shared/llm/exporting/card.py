@@ -102,6 +102,8 @@ def model_card(
             f"Trained on {train['documents']:,} articles ({train['tokens']:,} tokens, {train['bytes']:,} bytes); "
             f"{held_out['documents']:,} articles were held out.",
         ]
+    if records.get("parts"):
+        page += ["", "## Parts", "", *_parts(records["parts"])]
     if pretrain:
         page += ["", "## Training", "", *_facts(pretrain, _TRAINED)]
     if records.get("command"):
@@ -134,6 +136,18 @@ def _curve(log: Sequence[Mapping[str, Any]], rows: int = 16) -> list[str]:
         cells += [f"{line['bits_per_byte']:.3f}"] if with_bits else []
         table.append(f"| {' | '.join(cells)} |")
     return table
+
+
+def _parts(parts: Mapping[str, Any]) -> list[str]:
+    """Whose pieces the model is made of, from `Machine.record`."""
+    whole = len(parts["yours"]) + len(parts["ours"])
+    found = [
+        f"{len(parts['yours'])} of its {whole} pieces were written by the learner who trained it."
+    ]
+    for whose, title in (("yours", "Written by the learner"), ("ours", "The course's")):
+        if parts[whose]:
+            found += ["", f"- {title}: {', '.join(f'`{name}`' for name in parts[whose])}"]
+    return found + [f"- `{name}` of theirs {why}" for name, why in parts["aside"].items()]
 
 
 def _facts(record: Mapping[str, Any], named: Sequence[tuple[str, str, str]]) -> list[str]:

@@ -4,7 +4,7 @@ import os
 import random
 import sys
 import types
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -52,6 +52,18 @@ class Lab:
         """Goes through items under a progress bar with the time that is left. It can be interrupted like any loop."""
         # On stdout: what stands on stderr is shown on red, like an error.
         return tqdm(items, desc=what, file=sys.stdout, ncols=88, mininterval=0.3, leave=True)
+
+    def bar(self, what: str = "") -> Callable[[float, float | None], None]:
+        """The same bar for work that tells how far it is: a function of (done, total), which ends at total."""
+        shown = tqdm(desc=what, file=sys.stdout, ncols=88, mininterval=0.3, leave=True)
+
+        def tell(done: float, total: float | None) -> None:
+            shown.total = total
+            shown.update(done - shown.n)
+            if total is not None and done >= total:
+                shown.close()
+
+        return tell
 
     def seed_everything(self, offset: int = 0) -> torch.Generator:
         """Seeds Python, NumPy and torch with the notebook's seed + offset; returns a seeded generator of its own."""

@@ -17,7 +17,7 @@ Lù, "BM25S" (2024, 2407.03618), for weights that are computed in advance.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -81,6 +81,7 @@ class BM25:
         k1: float = 1.2,
         b: float = 0.75,
         variant: str = "lucene",
+        weigh: Callable[..., np.ndarray] = bm25_weights,
     ) -> BM25:
         """From the terms of each passage; `from_counts` is for corpora of many megabytes."""
         counted = [Counter(text) for text in texts]
@@ -90,9 +91,8 @@ class BM25:
         columns = [passage for passage, count in enumerate(counted) for _ in count]
         values = [value for count in counted for value in count.values()]
         lengths = np.array([sum(count.values()) for count in counted], dtype=np.int64)
-        return cls.from_counts(
-            vocabulary, np.array(rows), np.array(columns), np.array(values), lengths, k1, b, variant
-        )
+        counts = (np.array(rows), np.array(columns), np.array(values))
+        return cls.from_counts(vocabulary, *counts, lengths, k1, b, variant, weigh)
 
     @classmethod
     def from_counts(
@@ -105,12 +105,14 @@ class BM25:
         k1: float = 1.2,
         b: float = 0.75,
         variant: str = "lucene",
+        weigh: Callable[..., np.ndarray] = bm25_weights,
     ) -> BM25:
         """From counts: term vocabulary[rows[i]] stands counts[i] times in passage columns[i].
 
         vocabulary: sorted by code points. columns: rising for each term; every pair once. lengths: of passages.
         k1: how soon more of the same term adds little, 0 (at once) and up. b: how far long passages are marked down,
-        from 0 (not) to 1 (in proportion). Raises ValueError for others, and for an unknown variant.
+        from 0 (not) to 1 (in proportion). weigh: computes the weights, as `bm25_weights` does.
+        Raises ValueError for a k1 or b outside of that, and for an unknown variant.
         """
         if k1 < 0:
             raise ValueError(f"k1 must be 0 or more; it was {k1}.")
@@ -126,7 +128,7 @@ class BM25:
         mean = float(lengths.mean()) if n else 0.0
         tells = np.repeat(idf(df, n, variant).astype(np.float32), df)
         long = lengths.astype(np.float32)[passages]
-        weights = bm25_weights(tf, tells, long, max(mean, 1e-9), k1, b).astype(np.float32)
+        weights = weigh(tf, tells, long, max(mean, 1e-9), k1, b).astype(np.float32)
         starts = np.concatenate([[0], np.cumsum(df)]).astype(np.int64)
         settings = {"k1": k1, "b": b, "variant": variant}
         return cls(Strings.of(vocabulary), starts, passages, weights, n, settings)

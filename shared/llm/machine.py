@@ -48,7 +48,9 @@ PIECES: dict[str, Piece] = {
         2, "training", "clip_grad_norm", "no single batch throws the model far"
     ),
     "optim.cosine_with_warmup": Piece(2, "training", "cosine", "the learning rate of every step"),
-    "init.xavier_normal": Piece(2, "training", "start", "the matrices' first weights"),
+    "init.xavier_normal": Piece(
+        2, "training", "start", "the matrices' first weights, scaled as GPT-2's"
+    ),
     "regularization.dropout": Piece(
         3, "model", "dropout", "stands after the embeddings; p = 0, as one text is read about once"
     ),

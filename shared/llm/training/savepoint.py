@@ -90,7 +90,7 @@ def save(
             raise disk_full(place, error) from error
         raise
     older = [path for path in savepoints(folder) if path != place]
-    for path in older[: len(older) + 1 - keep]:
+    for path in older[: max(0, len(older) + 1 - keep)]:
         _remove(path)
     return place
 

@@ -12,10 +12,8 @@ import sys
 import time
 
 import torch
-from transformers import GPT2Config, GPT2LMHeadModel
+from writing import gpt2_124m, in_turns
 
-from shared.llm.checkpoints import from_transformers
-from shared.llm.model import Parts
 from shared.llm.writing.generate import Sampling, generate_tokens
 from shared.llm.writing.narrow import narrow
 
@@ -29,10 +27,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--batches", type=int, nargs="+", default=[1, 8])
     chosen = parser.parse_args()
-    torch.manual_seed(0)
-    theirs = GPT2LMHeadModel(GPT2Config()).eval()
-    theirs.generation_config.eos_token_id = None
-    ours = from_transformers(theirs, Parts.fused())
+    theirs, ours = gpt2_124m()
     settings = Sampling(max_tokens=chosen.tokens, temperature=0)
     print(f"{torch.get_num_threads()} threads, torch {torch.__version__}, {chosen}")
     fell_short = 0
@@ -56,13 +51,7 @@ def main() -> int:
         def we(prompts: torch.Tensor = prompts, ready: torch.nn.Module = ready) -> list[list[int]]:
             return [c.tokens for c in generate_tokens(ready, prompts.tolist(), settings)]
 
-        best = {"ours": float("inf"), "transformers": float("inf")}
-        for _ in range(chosen.rounds):  # in turns, so that a busy machine slows both
-            written = {}
-            for name, work in (("ours", we), ("transformers", they)):
-                started = time.perf_counter()
-                written[name] = work()
-                best[name] = min(best[name], time.perf_counter() - started)
+        best, written = in_turns({"ours": we, "transformers": they}, chosen.rounds)
         same = written["ours"] == written["transformers"]
         speed = {name: batch * chosen.tokens / seconds for name, seconds in best.items()}
         ratio = speed["ours"] / speed["transformers"]

@@ -11,17 +11,16 @@ Exit status 1 where int8 at batch 1 is below 2.5 times float32.
 import argparse
 import copy
 import sys
-import time
 import warnings
 
 import torch
 from torch import nn
+from writing import gpt2_124m, in_turns
 
 from shared.llm.adapting.compress import held_out_bits_per_byte
 from shared.llm.adapting.prune import cut_small, cut_structure
 from shared.llm.adapting.quantize import quantize, size_in_bytes
-from shared.llm.config import gpt2
-from shared.llm.model import LanguageModel, Parts
+from shared.llm.model import LanguageModel
 from shared.llm.serve.loading import load
 from shared.llm.writing.generate import Sampling, generate_tokens
 
@@ -75,8 +74,7 @@ def main() -> int:
     chosen = parser.parse_args()
     if chosen.run:
         return losses(chosen.run)
-    torch.manual_seed(0)
-    model = LanguageModel(gpt2(), Parts.fused()).eval()
+    model = gpt2_124m()[1]
     models = {
         "float32": model,
         "int8": quantize(model, 8),
@@ -89,12 +87,11 @@ def main() -> int:
     reached = 0.0
     for batch in chosen.batches:
         prompts = torch.randint(0, 50_257, (batch, chosen.prompt)).tolist()
-        best = dict.fromkeys(models, float("inf"))
-        for _ in range(chosen.rounds):  # in turns, so that a busy machine slows all
-            for name, quantized in models.items():
-                started = time.perf_counter()
-                generate_tokens(quantized, prompts, settings)
-                best[name] = min(best[name], time.perf_counter() - started)
+        works = {
+            name: lambda m=quantized, p=prompts: generate_tokens(m, p, settings)
+            for name, quantized in models.items()
+        }
+        best, _ = in_turns(works, chosen.rounds)
         for name, seconds in best.items():
             ratio = best["float32"] / seconds
             print(

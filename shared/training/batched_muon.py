@@ -22,7 +22,11 @@ def batched_newton_schulz(
     dtype:    what to compute in; None: that of the matrices. bfloat16 does as well in training: the result only has to
               have singular values near 1.
     """
-    a, b, c = 3.4445, -4.7750, 2.0315
+    a, b, c = (
+        3.4445,
+        -4.7750,
+        2.0315,
+    )  # `newton_schulz`'s, whose source must stand by itself (an exercise); tested
     x = matrices / (matrices.norm(dim=(-2, -1), keepdim=True) + 1e-7)
     x = x if dtype is None else x.to(dtype)
     for _ in range(steps):

@@ -64,7 +64,13 @@ _TRAINING = (
 STAGES: dict[str, Stage] = {
     stage.name: stage
     for stage in (
-        Stage("collect", ("source", "megabytes"), (), stages.do_collect, stages.say_collect),
+        Stage(
+            "collect",
+            ("source", "megabytes", "beginnings"),
+            (),
+            stages.do_collect,
+            stages.say_collect,
+        ),
         Stage("clean", (), ("collect",), stages.do_clean, stages.say_clean),
         Stage("deduplicate", (), ("clean",), stages.do_deduplicate, stages.say_deduplicate),
         Stage("split", ("validation_share",), ("deduplicate",), stages.do_split, stages.say_split),
@@ -79,7 +85,9 @@ STAGES: dict[str, Stage] = {
         Stage("pretrain", _TRAINING, ("pack",), stages.do_pretrain, stages.say_pretrain),
         Stage("evaluate", (), ("pretrain",), stages.do_evaluate, stages.say_evaluate),
         Stage("generate", ("seed",), ("pretrain",), stages.do_generate, stages.say_generate),
-        Stage("export", ("weights",), ("pretrain", "evaluate"), stages.do_export, stages.say_export),
+        Stage(
+            "export", ("weights",), ("pretrain", "evaluate"), stages.do_export, stages.say_export
+        ),
     )
 }
 MADE_WITH = "made_with.json"

@@ -90,6 +90,7 @@ class Settings:
 
     text       source: "simple" or "en" (Wikipedia), "encyclopedia", or a folder or file of your own
                megabytes: read so much text, None: all   validation_share: of the text, held out
+               beginnings: of each article only about so many characters, None: whole articles
     objective  "next" (GPT: the next token) or "masked" (BERT: hidden tokens, and what follows what)
     tokenizer  vocab_size
     model      n_layers, d_model, n_heads, n_kv_heads, context (tokens)
@@ -108,6 +109,7 @@ class Settings:
     size: str = "nano"
     source: str = "simple"
     megabytes: float | None = None
+    beginnings: int | None = None
     validation_share: float = 0.02
     objective: str = "next"
     vocab_size: int = 2048
@@ -145,6 +147,7 @@ class Settings:
             "n_heads": 1,
             "n_kv_heads": 1,
             "context": 8,
+            "beginnings": 1,
             "tokens": 1,
             "batch_tokens": self.context,
             "micro_tokens": 1,

@@ -36,7 +36,13 @@ def do_collect(run: Run, settings: Settings, progress: Any) -> Record:
     from shared.llm.corpus.collect import collect
 
     most = None if settings.megabytes is None else int(1e6 * settings.megabytes)
-    return collect(settings.source, run.place("collect"), max_bytes=most, progress=progress)
+    return collect(
+        settings.source,
+        run.place("collect"),
+        max_bytes=most,
+        progress=progress,
+        beginnings=settings.beginnings,
+    )
 
 
 def say_collect(record: Record) -> list[str]:

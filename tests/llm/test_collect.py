@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from shared import data
-from shared.llm.corpus.collect import collect
+from shared.llm.corpus.collect import beginning, collect
 from shared.llm.corpus.shards import read_articles, shard_path, shards_of
 from tests.llm.killing import killed
 
@@ -230,7 +230,7 @@ def test_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: int) -
 SLOW = """
 import sys, time
 from shared.llm.corpus import shards
-from shared.llm.corpus.collect import collect
+from shared.llm.corpus.collect import beginning, collect
 line_of = shards.line_of
 def slow(article):
     time.sleep(0.002)
@@ -247,3 +247,15 @@ def test_killed_at_random_moments_it_ends_in_the_same_bytes(tmp_path: Path) -> N
     collect(source, tmp_path / "k", shard_bytes=5000)
     collect(source, tmp_path / "whole", shard_bytes=5000)
     assert contents(tmp_path / "k") == contents(tmp_path / "whole")
+
+
+def test_beginnings_end_where_a_line_or_a_sentence_does(tmp_path):
+    text = "Bees dance. They do.\nThe waggle dance is one. It tells where food is."
+    assert beginning(text, 1000) == text
+    assert beginning(text, 40) == "Bees dance. They do."
+    assert beginning(text, 15) == "Bees dance."
+    assert beginning(text, 4) == "Bees"
+    assert beginning(text, len(text) - 1) == "Bees dance. They do."
+    record = collect("encyclopedia", tmp_path, limit=30, beginnings=300)
+    assert record["articles"] == 30
+    assert record["characters"] <= 30 * 300

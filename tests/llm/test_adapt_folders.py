@@ -1,7 +1,6 @@
 """From a folder with a model to a smaller, a taught or an aligned one, by function and by command; bad input."""
 
 import json
-import sys
 from dataclasses import asdict
 
 import pytest
@@ -15,7 +14,6 @@ from transformers import (
     Qwen3ForCausalLM,
 )
 
-from shared import cli
 from shared.llm.adapting.adapt import FinetuneSettings
 from shared.llm.adapting.adapt_data import conversations, preferences
 from shared.llm.adapting.adapt_folder import align_folder, finetune_folder
@@ -211,24 +209,7 @@ def run_folder(folder, tmp_path):
     return place
 
 
-@pytest.fixture
-def bumblebee(monkeypatch, capsys):
-    """A function that runs the command: its exit code, stdout, stderr."""
-
-    def run(*words):
-        monkeypatch.setattr(sys, "argv", ["bumblebee", *map(str, words)])
-        code = 0
-        try:
-            cli.main()
-        except SystemExit as stopped:
-            code = stopped.code
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
-    return run
-
-
-def test_from_a_run_to_answers_as_typed(run_folder, tmp_path, bumblebee, my_work):
+def test_from_a_run_to_answers_as_typed(run_folder, tmp_path, bumblebee):
     chats, pairs = lines(tmp_path / "c", [CHAT] * 12), lines(tmp_path / "p", [PAIR] * 20)
     code, out, err = bumblebee("finetune", run_folder, chats, "--epochs", 1, "--lora", 2)
     assert code == 0, err

@@ -1,28 +1,6 @@
 """`bumblebee index` and `bumblebee ask`, as they are typed."""
 
-import sys
-
 import pytest
-
-from shared import cli
-
-
-@pytest.fixture
-def bumblebee(tmp_path, monkeypatch, capsys):
-    """A function that runs the command: its exit code, stdout, stderr. my_work/ is an empty folder."""
-    monkeypatch.setenv("BUMBLEBEE_WORK", str(tmp_path / "my_work"))
-
-    def run(*words):
-        monkeypatch.setattr(sys, "argv", ["bumblebee", *map(str, words)])
-        code = 0
-        try:
-            cli.main()
-        except SystemExit as stopped:
-            code = stopped.code
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
-    return run
 
 
 def test_an_index_is_built_and_answers_with_its_source(bumblebee):

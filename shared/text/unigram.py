@@ -69,12 +69,15 @@ def sample(
     alpha: 0 draws any way, 1 by its probability, and the larger, the more often the best one. A model that is trained
            on texts cut anew each time (Kudo used 0.2 to 0.5) sees that "▁bee" + "s" and "▁bees" are the same.
     Drawn from the back: the last token by all ways to cut what stands before it, then the one before that.
+    Raises ValueError where a character of the word is no token.
     """
     generator = generator or random.Random()
     ends = range(1, len(word) + 1)
     parts = {word[start:end] for end in ends for start in range(max(0, end - longest), end)}
     tempered = {part: alpha * scores[part] for part in parts if part in scores}
     forward = _forward(word, tempered, longest)
+    if forward[-1] == -math.inf:
+        raise ValueError(f"word is {word!r}; there is no way to cut it into the tokens of scores.")
     tokens, end = [], len(word)
     while end > 0:
         starts = [s for s in range(max(0, end - longest), end) if word[s:end] in tempered]

@@ -203,5 +203,7 @@ def test_bad_input_is_refused():
         train_unigram(["text"], 1)
     with pytest.raises(ValueError, match="must hold tokens"):
         UnigramTokenizer({UNKNOWN: 0.0})
+    with pytest.raises(ValueError, match="no way to cut it"):
+        sample("hugz", SMALL)
     with pytest.raises(ValueError, match="9 is no id"):
         UnigramTokenizer(SMALL).decode([9])

@@ -171,7 +171,10 @@ def assemble(own: Mapping[str, Any], settings: Settings, most: float = 2.0) -> M
             if len(of_this) > 1:
                 whole = trial.together(put_together({n: own[n] for n in of_this}), writing)
             if whole.why:
-                aside[last] = f"does not go with your other pieces: {whole.why}"
+                crawls = whole.why.startswith("makes")
+                aside[last] = (
+                    whole.why if crawls else f"does not go with your other pieces: {whole.why}"
+                )
             elif whole.slowdown > most:
                 aside[last] = f"makes {what} {found[last].slowdown:.1f}× as long" + (
                     f", all of yours together {whole.slowdown:.1f}×" if len(of_this) > 1 else ""

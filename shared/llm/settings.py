@@ -48,8 +48,6 @@ SIZES: dict[str, dict[str, Any]] = {
         "vocab_size": 8192,
         "context": 128,
         "batch_tokens": 4096,
-        "muon_lr": 0.01,
-        "adam_lr": 2e-3,
         "grow_context": False,
         "weights": "float16",
     },

@@ -113,6 +113,24 @@ def test_interrupted_it_goes_on_as_if_nothing_had_happened(tmp_path) -> None:
     assert all(torch.equal(whole[name], parts[name]) for name in whole)
 
 
+def test_two_heads_begin_at_the_neighbours() -> None:
+    torch.manual_seed(0)
+    model = OBJECTIVE.module(bert(60, d_model=64, n_layers=2, n_heads=2), Parts(), 0.0).model
+    attention = model.stack.blocks[0].attention
+    place = model.positions.weight[:30]
+    query, key = attention.query(place)[:, None], attention.key(place)[:, None]
+    for head, step in enumerate((-1, 1)):
+        half = slice(32 * head, 32 * head + 32)
+        scores = query[:, 0, half] @ key[:, 0, half].T
+        inside = torch.arange(1, 29)
+        assert (scores.argmax(1)[inside] == inside + step).all()
+        others = scores.scatter(1, (torch.arange(30) + step).clamp(0, 29)[:, None], 0)
+        # exact but for the small random weights that the clocks were added to
+        assert others[inside].abs().max() < 0.2 * scores.max()
+    with pytest.raises(ValueError, match="two heads"):
+        masked.look_at_neighbours(LanguageModel(bert(60, d_model=32, n_layers=1, n_heads=1)))
+
+
 def test_a_model_that_cannot_be_asked_so_is_refused(tmp_path) -> None:
     data = periodic()
     with pytest.raises(ValueError, match="both sides"):

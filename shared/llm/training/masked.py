@@ -21,6 +21,7 @@ from shared.llm.corpus.batches import Batches
 from shared.llm.model import LanguageModel, Parts
 from shared.llm.training import savepoint
 from shared.llm.training.distributed import World
+from shared.llm.training.neighbours import look_at_neighbours
 from shared.llm.training.validation import HeldOut, TokenSource
 from shared.training.pretraining import mlm_mask
 
@@ -93,6 +94,7 @@ class Masked:
     share: of the tokens that are hidden (0.15 in the paper; more teaches more from each row, and up to 0.4
            was found to be no worse: Wettig et al., 2202.08005)
     pairs: the second objective too
+    neighbours: two heads of each block begin at the tokens before and after, see `neighbours.py`
     """
 
     cls_id: int
@@ -100,8 +102,9 @@ class Masked:
     mask_id: int
     pad_id: int
     vocab_size: int
-    share: float = 0.25
+    share: float = 0.3
     pairs: bool = True
+    neighbours: bool = True
 
     @classmethod
     def of(cls, tokenizer: LibraryTokenizer, **others: Any) -> Masked:
@@ -132,7 +135,10 @@ class Masked:
 
     def module(self, config: ModelConfig, parts: Parts, z_loss: float) -> MaskedModel:
         """The model with its loss. z_loss has no meaning here."""
-        return MaskedModel(LanguageModel(config, parts), self.pairs)
+        model = LanguageModel(config, parts)
+        if self.neighbours:
+            look_at_neighbours(model)
+        return MaskedModel(model, self.pairs)
 
     def trained(self, module: nn.Module) -> nn.Module:
         """What is saved: pooler and the judge of pairs too."""

@@ -40,6 +40,13 @@ class NarrowLinear(nn.Module):
             flat = nn.functional.pad(x.reshape(rows, -1), (0, 0, 0, self.rows - rows))
             y = torch.ops.mkl._mkl_linear(flat, self._packed, self.weight, self.bias, self.rows)
             return y[:rows].view(*x.shape[:-1], -1)
+        if rows == 1:  # a product with one vector, for which there is a routine of its own
+            y = (
+                self.weight.mv(x.flatten())
+                if self.bias is None
+                else self.bias.addmv(self.weight, x.flatten())
+            )
+            return y.view(*x.shape[:-1], -1)
         if rows not in TURNED_ROWS:
             return nn.functional.linear(x, self.weight, self.bias)
         y = torch.mm(self.weight, x.reshape(rows, -1).T).T.contiguous()  # (rows, d_out)

@@ -102,6 +102,16 @@ def test_budgets_for_every_profile() -> None:
         open_lab("week01/guided").budgets(epochs=(1, 2))
 
 
+def test_bar_writes_to_stdout_and_ends(capsys: pytest.CaptureFixture[str]) -> None:
+    tell = open_lab("week01/guided").bar("learning")
+    for done in (1, 3, 4):
+        tell(done, 4)
+    shown = capsys.readouterr()
+    assert "learning: 100%" in shown.out
+    assert "4/4" in shown.out
+    assert shown.err == ""
+
+
 def test_track_writes_to_stdout(capsys: pytest.CaptureFixture[str]) -> None:
     assert list(open_lab("week01/guided").track([1, 2], "counting")) == [1, 2]
     caught = capsys.readouterr()

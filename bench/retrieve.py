@@ -29,6 +29,13 @@ BARS = {
 }
 
 
+def some(rows: list, n: int) -> list:
+    """n of the rows, or all."""
+    if len(rows) <= n:
+        return rows
+    return [rows[place] for place in np.random.default_rng(0).permutation(len(rows))[:n]]
+
+
 class Task:
     """Questions, what is right for each, and what is passed over; `articles` gives what to index."""
 
@@ -41,10 +48,10 @@ class Task:
             for place, row in enumerate(split.paragraphs)
         ]
         self.others = data.wikipedia().articles if self.real and not alone else ()
-        self.asked = [row for row in split if row.answerable]
-        if len(self.asked) > n_questions:
-            chosen = np.random.default_rng(0).permutation(len(self.asked))[:n_questions]
-            self.asked = [self.asked[place] for place in chosen]
+        self.asked, self.unanswerable = (
+            some([row for row in split if row.answerable is wanted], n_questions)
+            for wanted in (True, False)
+        )
         self.right = [f"paragraph-{row.paragraph}" for row in self.asked]
 
     def articles(self):
@@ -110,22 +117,56 @@ def library(index: Index, tokens=None):
     return search
 
 
+class Without:
+    """A `BM25` in which the passages of some articles have no words. titles: of all articles; gone: those without"""
+
+    def __init__(self, bm25, index: Index, titles: np.ndarray, gone: str) -> None:
+        self.bm25, self.left = bm25, titles[index.passages.table["article"]] != gone
+
+    def __getattr__(self, name: str):
+        return getattr(self.bm25, name)
+
+    def scores(self, terms):
+        return self.bm25.scores(terms) * self.left
+
+
 def answers(task: Task, index: Index, n: int) -> None:
     """How often the extracted sentence holds the answer, and how often a question is answered or refused.
 
-    Foreign: the same questions to an index without the paragraphs.
+    Absent: the same questions, as if nothing on their article's subject were in the index, neither its paragraphs nor
+    Wikipedia's own article. Unanswerable: SQuAD's questions that no paragraph answers, though one is close.
     """
-    replies = [answer(index, row.question) for row in task.asked[:n]]
-    found = [reply for reply in replies if reply.found]
-    holds = [
-        any(a.lower() in reply.text.lower() for a in row.answers)
-        for row, reply in zip(task.asked, replies)
-        if reply.found
-    ]
-    print(
-        f"answers: {len(found)} of {len(replies)} questions at threshold {THRESHOLD}; "
-        f"the sentence holds the answer in {100 * np.mean(holds):.1f} % of those"
+    asked = task.asked[:n]
+    replies = [answer(index, row.question, threshold=0.0) for row in asked]
+    first = [index.search(row.question, 1) for row in asked]
+    right = [bool(f) and f[0].article == r for f, r in zip(first, task.right)]
+    titles = np.array([index.passages.titles[place] for place in range(index.passages.n_articles)])
+    absent, whole = [], index.bm25
+    for row in asked:
+        index.bm25 = Without(whole, index, titles, task.paragraphs[row.paragraph].title)
+        absent.append(answer(index, row.question, threshold=0.0).relevance)
+        index.bm25 = whole
+    close = [answer(index, row.question, threshold=0.0).relevance for row in task.unanswerable[:n]]
+    sure = np.array([reply.relevance for reply in replies])
+    holds = np.array(
+        [
+            any(a.lower() in reply.text.lower() for a in row.answers)
+            for row, reply in zip(asked, replies)
+        ]
     )
+    for threshold in sorted({THRESHOLD, 0.3, 0.4, 0.5}):
+        print(
+            f"threshold {threshold}: answered of {len(asked)} questions {np.mean(sure >= threshold):.1%}, of those "
+            f"with the right passage first {np.mean(sure[right] >= threshold):.1%}; of absent ones "
+            f"{np.mean(np.array(absent) >= threshold):.1%}"
+            + (
+                f"; of unanswerable ones {np.mean(np.array(close) >= threshold):.1%}"
+                if close
+                else ""
+            )
+            + f"; the sentence holds the answer in {holds[sure >= threshold].mean():.1%}",
+            flush=True,
+        )
 
 
 def main() -> int:

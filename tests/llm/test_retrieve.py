@@ -12,6 +12,7 @@ from shared.llm.retrieval import answer as answers
 from shared.llm.retrieval.answer import NOTHING, answer, ask, prompt
 from shared.llm.retrieval.build import build_index
 from shared.llm.retrieval.recall import rank, recall
+from shared.llm.retrieval.relevance import best_seen, relevance, stands_out
 from shared.llm.retrieval.retrieve import Index
 
 ARTICLES = [
@@ -168,16 +169,30 @@ def test_foreign_questions_are_refused_more_often(encyclopedia: Index) -> None:
     questions = data.encyclopedia_questions().validation
     own, foreign = [], []
     for row in questions[:100]:
-        hits = encyclopedia.search(row.question, 40)
         right = questions.paragraphs[row.paragraph].id
-        if hits and hits[0].article == right:
-            own.append(answers.chances(encyclopedia, row.question, hits[:1])[0])
-        others = [hit for hit in hits if hit.article != right]
-        foreign.append(
-            answers.chances(encyclopedia, row.question, others[:1])[0] if others else 0.0
-        )
-    assert np.mean(np.array(own) >= answers.THRESHOLD) > 0.6
-    assert np.mean(np.array(foreign) >= answers.THRESHOLD) < 0.3
+        found = answer(encyclopedia, row.question, threshold=0.0)
+        if found.sources and found.sources[0].article == right:
+            own.append(found.relevance)
+        places, table = encyclopedia.candidates(row.question)
+        others = [encyclopedia.passages[int(place)].article != right for place in places]
+        if any(others):
+            foreign.append(relevance(best_seen(table[others])))
+    assert np.mean(np.array(own) >= answers.THRESHOLD) > 0.75
+    assert np.mean(np.array(foreign) >= answers.THRESHOLD) < 0.35
+
+
+@pytest.mark.parametrize(
+    ("scores", "out"),
+    [
+        ([], 0.0),
+        ([0.0, 0.0], 0.0),
+        ([4.0, 2.0], 1.0),
+        ([2.0] * 12, 0.0),
+        ([4.0, *[1.0] * 20], 0.75),
+    ],
+)
+def test_how_far_the_best_passage_stands_out(scores: list[float], out: float) -> None:
+    assert stands_out(np.array(scores)) == out
 
 
 def test_a_model_is_given_the_passages(encyclopedia: Index) -> None:

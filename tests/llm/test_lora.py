@@ -1,5 +1,6 @@
 """LoRA: merged and not the same, beside peft on transformers' models, and over a base of 4 bits."""
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -8,6 +9,7 @@ from shared.llm.adapting.lora import (
     LoRALinear,
     add_lora,
     lora_layers,
+    low_rank,
     merge_lora,
     remove_lora,
     trainable,
@@ -124,6 +126,16 @@ def test_over_a_base_of_four_bits(tokens):
         optimizer.step()
         losses.append(loss.item())
     assert losses[-1] < 0.9 * losses[0]
+
+
+def test_no_two_small_matrices_are_nearer():
+    change = torch.randn(7, 5, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    values = np.linalg.svd(change.numpy(), compute_uv=False)
+    for rank in range(1, 6):
+        b, a = low_rank(change, rank)
+        assert b.shape == (7, rank) and a.shape == (rank, 5)
+        lost = (change - b @ a).square().sum().item()
+        assert lost == pytest.approx((values[rank:] ** 2).sum(), abs=1e-12)
 
 
 def test_bad_input_is_refused(tmp_path):

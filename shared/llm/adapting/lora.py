@@ -115,6 +115,17 @@ def lora_layers(model: nn.Module) -> list[tuple[str, LoRALinear]]:
     return found
 
 
+def low_rank(change: Tensor, rank: int) -> tuple[Tensor, Tensor]:
+    """Two small matrices whose product is as near to a change of weights as any of this rank: LoRA, found afterwards.
+
+    change: (d_out, d_in), say of full fine-tuning   →   b (d_out, rank), a (rank, d_in)   with b @ a ≈ change
+    By the singular value decomposition, change = Σ s · u vᵀ, of which the `rank` largest s are kept.
+    Source: Eckart & Young 1936, "The approximation of one matrix by another of lower rank".
+    """
+    u, s, vt = torch.linalg.svd(change, full_matrices=False)
+    return u[:, :rank] * s[:rank], vt[:rank]
+
+
 def trainable(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
     """The parameters that learn, by name."""
     return ((name, p) for name, p in model.named_parameters() if p.requires_grad)

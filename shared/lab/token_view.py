@@ -108,7 +108,7 @@ def packed_rows(documents: Any, own: Any, title: str) -> Axes:
     axes.legend(
         handles=[Patch(facecolor=c, edgecolor="#888888", label=n) for c, n in zip(ground, names)],
         loc="upper center",
-        bbox_to_anchor=(0.5, -0.3),
+        bbox_to_anchor=(0.5, -0.18),
         ncols=4,
     )
     return axes

@@ -1,6 +1,19 @@
-"""Week 9: a chat as text, whose tokens count, the choice of the next token, the cache of what was read."""
+"""Week 9: a chat as text, whose tokens count, the choice of the next token, the cache of what was read; and the cores
+of the pipeline's stages."""
 
+from shared.exercises.week09.challenge import DOCUMENT_NUMBERS, LEAST_HASHES, PROSE_SHARE
+from shared.exercises.week09.challenge_answers import (
+    BM25_WEIGHTS,
+    CONTINUATION_LOG_P,
+    RECIPROCAL_RANK_FUSION,
+)
+from shared.exercises.week09.landscape import LANDSCAPE
 from shared.exercises.week09.talking import ASSISTANT_MASK, RENDER
 from shared.exercises.week09.writing import KV_CACHE, SAMPLE
 
-EXERCISES = (RENDER, ASSISTANT_MASK, SAMPLE, KV_CACHE)
+EXERCISES = (
+    *(RENDER, ASSISTANT_MASK, SAMPLE, KV_CACHE),
+    *(PROSE_SHARE, LEAST_HASHES, DOCUMENT_NUMBERS),
+    *(CONTINUATION_LOG_P, BM25_WEIGHTS, RECIPROCAL_RANK_FUSION),
+    *LANDSCAPE,
+)

@@ -77,7 +77,7 @@ PUBLISHED: dict[str, tuple[float, float]] = {
 SOURCES: dict[str, str] = {
     "Qwen/Qwen3-0.6B": "Qwen3 Technical Report, arXiv 2505.09388",
     "mistralai/Mistral-7B-v0.1": "https://mistral.ai/news/announcing-mistral-7b, arXiv 2310.06825",
-    "meta-llama/Llama-3.1-8B": "its page on the hub; The Llama 3 Herd of Models, arXiv 2407.21783",
+    "meta-llama/Llama-3.1-8B": "https://huggingface.co/meta-llama/Llama-3.1-8B (8.03B)",
     "openai/gpt-oss-20b": "gpt-oss-120b & gpt-oss-20b Model Card, arXiv 2508.10925",
     "Qwen/Qwen3-30B-A3B": "Qwen3 Technical Report, arXiv 2505.09388",
     "openai/gpt-oss-120b": "gpt-oss-120b & gpt-oss-20b Model Card, arXiv 2508.10925",

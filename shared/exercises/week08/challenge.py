@@ -780,6 +780,12 @@ def probe_without_a_penalty(features, targets, test_features, n_classes, strengt
     return _fit(z, targets, z_test, n_classes, 1e-12)
 
 
+def probe_with_spreads_by_n_less_one(features, targets, test_features, n_classes, strength=0.01):
+    mean, spread = features.double().mean(dim=0), features.double().std(dim=0).clamp(min=1e-8)
+    z, z_test = (features.double() - mean) / spread, (test_features.double() - mean) / spread
+    return _fit(z, targets, z_test, n_classes, strength)
+
+
 def probe_on_class_numbers(features, targets, test_features, n_classes, strength=0.01):
     z, z_test = _standardized(features, features), _standardized(test_features, features)
     n, d = z.shape
@@ -886,6 +892,11 @@ LINEAR_PROBE = Exercise(
             probe_without_a_penalty,
             "there is no penalty, and with as many features as examples the probe learns them by heart: add "
             "strength · n to the diagonal.",
+            PROBE,
+        ),
+        Mistake(
+            probe_with_spreads_by_n_less_one,
+            "the spread divides by n − 1, as std does unasked: std(dim=0, correction=0) divides by n.",
             PROBE,
         ),
         Mistake(

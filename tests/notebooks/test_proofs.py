@@ -59,7 +59,12 @@ def test_alone(path: Path, tmp_path: Path, repository: str) -> None:
     notebook = read_notebook(path)
     if path not in GUIDED:
         notebook.cells = notebook.cells[: setup_index(notebook) + 1]
-    colab = "import sys, types\nsys.modules['google.colab'] = types.ModuleType('google.colab')"
+    # With a spec, as the real one has: libraries look for it (accelerate asks importlib).
+    colab = (
+        "import importlib.machinery, sys, types\n"
+        "sys.modules['google.colab'] = types.ModuleType('google.colab')\n"
+        "sys.modules['google.colab'].__spec__ = importlib.machinery.ModuleSpec('google.colab', None)"
+    )
     fetched = (
         "import shared, pathlib\n"
         "assert pathlib.Path(shared.__file__).resolve().is_relative_to(pathlib.Path.cwd().resolve()), shared.__file__"

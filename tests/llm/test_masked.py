@@ -89,6 +89,12 @@ def test_losses_are_those_of_transformers(tmp_path) -> None:
     AutoTokenizer.from_pretrained(tmp_path / "out")
 
 
+def test_where_nothing_is_hidden_the_loss_is_a_number() -> None:
+    model = MaskedModel(LanguageModel(CONFIG), pairs=False)
+    batch = OBJECTIVE.rows(torch.full((2, 29), 5), 0.0, torch.Generator())
+    assert model(*batch)[0].item() == 0.0
+
+
 def test_it_learns_what_neighbours_tell(tmp_path) -> None:
     settings = TrainSettings(steps=300, lr=0.02, evaluate_every=0, save_every=0, **QUICK)
     data = periodic()

@@ -11,7 +11,6 @@ from torch import nn
 from shared.text.gaps import GapModel
 from shared.training import masking, probing
 from shared.training.muon_and_adamw import MuonAndAdamW
-from shared.training.pretraining import mlm_mask
 from shared.training.schedules import set_lr
 
 
@@ -150,12 +149,3 @@ def test_muon_and_adamw_share_the_network() -> None:
         first = first or loss.item()
     assert math.isfinite(loss.item())
     assert loss.item() < 0.6 * first
-
-
-def test_corrupt_does_to_chosen_tokens_what_mlm_mask_does() -> None:
-    tokens = torch.randint(5, 60, (40, 25), generator=torch.Generator().manual_seed(0))
-    wanted = mlm_mask(tokens, 4, 60, (7,), 0.3, torch.Generator().manual_seed(1))
-    generator = torch.Generator().manual_seed(1)
-    chosen = (torch.rand(tokens.shape, generator=generator) < 0.3) & (tokens != 7)
-    found = masking.corrupt(tokens, chosen, 4, 60, generator=generator)
-    assert torch.equal(found[0], wanted[0]) and torch.equal(found[1], wanted[1])

@@ -39,6 +39,7 @@ class Stage:
 
 
 _TRAINING = (
+    "second",
     "n_layers",
     "d_model",
     "n_heads",

@@ -41,6 +41,7 @@ SIZES: dict[str, dict[str, Any]] = {
     },
     "pocket-bert": {
         "objective": "masked",
+        "second": "same text",
         "n_layers": 4,
         "d_model": 192,
         "n_heads": 3,
@@ -89,7 +90,9 @@ class Settings:
     text       source: "simple" or "en" (Wikipedia), "encyclopedia", or a folder or file of your own
                megabytes: read so much text, None: all   validation_share: of the text, held out
                beginnings: of each article only about so many characters, None: whole articles
-    objective  "next" (GPT: the next token) or "masked" (BERT: hidden tokens, and what follows what)
+    objective  "next" (GPT: the next token) or "masked" (BERT: hidden tokens, and a second question)
+               second: "follows" (does the second piece follow the first?), "same text" (which rows are from the same
+               text?) or "none"
     tokenizer  vocab_size
     model      n_layers, d_model, n_heads, n_kv_heads, context (tokens)
     training   tokens: to train on, None: 20 for each parameter, but no text more than four times
@@ -110,6 +113,7 @@ class Settings:
     beginnings: int | None = None
     validation_share: float = 0.02
     objective: str = "next"
+    second: str = "follows"
     vocab_size: int = 2048
     n_layers: int = 4
     d_model: int = 192
@@ -199,6 +203,7 @@ class Settings:
 _CHOICES = {
     "size": tuple(SIZES),
     "objective": ("next", "masked"),
+    "second": ("follows", "same text", "none"),
     "schedule": ("wsd", "cosine"),
     "precision": ("auto", "float32", "bfloat16"),
     "compile": ("auto", "yes", "no"),

@@ -167,7 +167,8 @@ def objective(run: Run, settings: Settings) -> Objective:
 
     if settings.objective == "next":
         return NextToken()
-    return Masked.of(load_tokenizer(run.place("tokenizer")))
+    tokenizer = load_tokenizer(run.place("tokenizer"))
+    return Masked.of(tokenizer, second=settings.second)
 
 
 def say_pretrain(record: Record) -> list[str]:

@@ -15,6 +15,7 @@ from shared.llm.tokenizer import load_tokenizer, train_tokenizer
 from shared.llm.training import masked
 from shared.llm.training.masked import Masked, MaskedModel
 from shared.llm.training.pretrain import pretrain
+from shared.llm.training.second_question import Follows, SameText
 from shared.llm.training.train_settings import TrainSettings
 
 IDS = {"pad_id": 0, "cls_id": 2, "sep_id": 3, "mask_id": 4}
@@ -45,13 +46,60 @@ def test_a_row_is_cls_a_sep_b_sep() -> None:
     whole = torch.where(batch.targets == -100, batch.inputs, batch.targets)
     assert (whole[:, 1:cut] == text[:, : cut - 1]).all()
     own = (whole[:, cut + 1 : -1] == text[:, cut - 1 :]).all(1)
-    assert (own == batch.follows.bool()).all() and 16 < own.sum() < 48
+    assert (own == batch.answers.bool()).all() and 16 < own.sum() < 48
 
 
 def test_special_tokens_are_never_hidden_and_their_places_ask_nothing() -> None:
     text = torch.full((8, 29), 3)
     batch = OBJECTIVE.rows(text, 1.0, torch.Generator())
     assert (batch.targets == -100).all() and not (batch.inputs == 4).any()
+
+
+def test_of_same_text_each_piece_is_a_row_and_the_rows_of_a_text_stand_together() -> None:
+    objective = Masked(**IDS, vocab_size=60, second="same text")
+    assert objective.text_length(32) == 60
+    text = (torch.arange(6 * 60).reshape(6, 60) % 50) + 5
+    lengths = set()
+    for seed in range(8):
+        batch = objective.rows(text, 0.25, torch.Generator().manual_seed(seed))
+        pieces = len(batch.inputs) // 6
+        lengths.add(batch.inputs.shape[1])
+        assert batch.answers.tolist() == [t for t in range(6) for _ in range(pieces)]
+        assert (batch.inputs[:, 0] == 2).all() and (batch.inputs[:, -1] == 3).all()
+        whole = torch.where(batch.targets == -100, batch.inputs, batch.targets)[:, 1:-1]
+        assert (whole.reshape(6, -1) == text[:, : whole.numel() // 6]).all()
+    assert lengths == {32, 17}
+    with pytest.raises(ValueError, match="second"):
+        Masked(**IDS, vocab_size=60, second="both")
+
+
+def test_the_loss_of_same_text_is_the_cross_entropy_over_the_other_rows() -> None:
+    question = SameText(temperature=0.5, weight=1.0)
+    vectors = torch.tensor([[2.0, 0.0], [1.0, 1.0], [0.0, 3.0]])
+    # row 0 and row 1 are of one text; row 2 stands alone and is not asked
+    found = question(vectors, torch.tensor([0, 0, 1])).item()
+    near, far, other = 2 * 0.5**0.5, 0.0, 2 * 0.5**0.5  # cosines over 0.5
+    rows_ = [torch.tensor([near, far]), torch.tensor([near, other])]
+    by_hand = sum(-row.log_softmax(0)[0].item() for row in rows_) / 2
+    assert found == pytest.approx(by_hand, abs=1e-6)
+    assert question.right(vectors, torch.tensor([0, 0, 1])).tolist()[0]
+    assert question(vectors, torch.arange(3)).item() == 0.0
+
+
+def test_it_learns_which_rows_are_from_the_same_text(tmp_path) -> None:
+    # Texts are runs of one token each, 70 long: what a row is of can be read off any of its tokens.
+    texts = np.repeat(np.random.default_rng(0).integers(5, 55, 400), 70)
+    data = ArrayTokens(texts, 60, 3)
+    objective = Masked(**IDS, vocab_size=60, second="same text")
+    settings = TrainSettings(steps=60, lr=0.02, evaluate_every=0, save_every=0, **QUICK)
+    pretrain(CONFIG, settings, data, data, tmp_path, objective=objective)
+    model = masked.load_masked(tmp_path / "checkpoints")
+    batch = objective.rows(
+        torch.arange(5, 21)[:, None].expand(16, 60), 0.15, torch.Generator(), pieces=2
+    )
+    hidden = model.model.hidden(batch.inputs, token_types=batch.token_types)
+    right = model.second.right(model.pooled(hidden), batch.answers)
+    assert right.float().mean() > 0.9  # guessing: 1 of 31
 
 
 def test_a_quarter_is_hidden() -> None:
@@ -65,7 +113,7 @@ def test_losses_are_those_of_transformers(tmp_path) -> None:
     texts = ["The bees dance in the hive, and the dance says where. " * 4]
     train_tokenizer(texts, 60, tmp_path / "tokenizer", kind="wordpiece")
     torch.manual_seed(0)
-    model = MaskedModel(LanguageModel(CONFIG, Parts.fused()))
+    model = MaskedModel(LanguageModel(CONFIG, Parts.fused()), Follows(32))
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(0.1 * torch.randn_like(parameter))
@@ -77,7 +125,7 @@ def test_losses_are_those_of_transformers(tmp_path) -> None:
         batch.inputs,
         token_type_ids=batch.token_types,
         labels=batch.targets,
-        next_sentence_label=1 - batch.follows,  # theirs: 0 is "it follows"
+        next_sentence_label=1 - batch.answers,  # theirs: 0 is "it follows"
     )
     both, hidden = model(*batch)
     assert both.item() == pytest.approx(found.loss.item(), abs=1e-5)
@@ -90,7 +138,7 @@ def test_losses_are_those_of_transformers(tmp_path) -> None:
 
 
 def test_where_nothing_is_hidden_the_loss_is_a_number() -> None:
-    model = MaskedModel(LanguageModel(CONFIG), pairs=False)
+    model = MaskedModel(LanguageModel(CONFIG), None)
     batch = OBJECTIVE.rows(torch.full((2, 29), 5), 0.0, torch.Generator())
     assert model(*batch)[0].item() == 0.0
 

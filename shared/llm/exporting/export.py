@@ -24,6 +24,7 @@ from shared.llm.model import LanguageModel
 from shared.llm.run import write_json
 from shared.llm.tokenizer import load_tokenizer
 from shared.llm.training.masked import MaskedModel
+from shared.llm.training.second_question import Follows
 
 KINDS = {"gpt2": gpt2, "llama": llama, "qwen3": qwen3, "bert": bert}
 CLASSES = {
@@ -85,7 +86,8 @@ def export(
     if isinstance(model, MaskedModel):
         model = model.model
     kind = kind_of(model.config)
-    class_name = CLASSES[kind] if whole is model else PRETRAINING
+    pairs = isinstance(whole, MaskedModel) and isinstance(whole.second, Follows)
+    class_name = PRETRAINING if pairs else CLASSES[kind]
     tokenizer = load_tokenizer(tokenizer_folder)
     if tokenizer.vocab_size > model.config.vocab_size:
         raise ValueError(
@@ -226,14 +228,12 @@ def _write_weights(
     model = whole
     if isinstance(whole, MaskedModel):
         model = whole.model
-        for theirs, ours in (
-            ("bert.pooler.dense", whole.pooler),
-            ("cls.seq_relationship", whole.follows),
-        ):
-            for name, tensor in ours.state_dict().items():
+        for name, tensor in whole.pooler.state_dict().items():
+            tensors[f"bert.pooler.dense.{name}"] = tensor
+        if isinstance(whole.second, Follows):
+            for name, tensor in whole.second.judge.state_dict().items():
                 # In BERT's layer of pairs the first output is "follows", in ours the second.
-                flipped = tensor.flip(0) if ours is whole.follows else tensor
-                tensors[f"{theirs}.{name}"] = flipped
+                tensors[f"cls.seq_relationship.{name}"] = tensor.flip(0)
     for name, tensor in {**state_to_transformers(model, kind), **tensors}.items():
         if model.config.tied and name in ("lm_head.weight", "cls.predictions.decoder.weight"):
             continue  # it is the embedding, which is there

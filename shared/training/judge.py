@@ -1,6 +1,6 @@
 """Judging classifiers beyond accuracy: per class, with an interval, and how far their probabilities can be trusted.
 
-Met in week 7's challenge. Shapes: n examples, c classes.
+Met in week 7's challenge, `fit_temperature` in week 9's notebook on decoding. Shapes: n examples, c classes.
 Sources: Efron, "Bootstrap Methods" (1979); Guo, Pleiss, Sun & Weinberger, "On Calibration of Modern Neural Networks"
 (1706.04599).
 """
@@ -59,3 +59,21 @@ def calibration_error(probabilities: Tensor, targets: Tensor, bins: int = 10) ->
     place = (confidence * bins).ceil().long().clamp(1, bins) - 1
     gap = torch.zeros(bins, dtype=torch.float64).index_add(0, place, right - confidence)
     return (gap.abs().sum() / len(targets)).item()
+
+
+def fit_temperature(logits: Tensor, targets: Tensor) -> float:
+    """Temperature scaling: the T at which softmax(logits / T) makes the targets likeliest, from 0.01 to 100.
+
+    logits: (n, c), any that were not used in training   targets: (n,)   →   T: above 1 where the answers were too sure
+
+    The mean of −ln P(target) is convex in 1/T, and its slope there is the difference of two means: the logit that the
+    probabilities expect, Σ p · logit, minus the target's. Larger 1/T, sharper p, a larger expectation; so halve.
+    """
+    wanted = logits.gather(1, targets[:, None]).double().mean().item()
+    low, high = 0.01, 100.0  # of 1/T
+    for _ in range(30):
+        middle = (low * high) ** 0.5
+        p = torch.softmax(logits * middle, dim=-1)  # (n, c)
+        expected = (p * logits).sum(dim=-1).double().mean().item()
+        low, high = (middle, high) if expected <= wanted else (low, middle)
+    return (low * high) ** -0.5

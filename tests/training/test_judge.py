@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 import torch
-from scipy import stats
+from scipy import optimize, stats
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import f1_score
 
-from shared.training.judge import calibration_error, f1_scores, paired_bootstrap
+from shared.training.judge import calibration_error, f1_scores, fit_temperature, paired_bootstrap
 
 
 def test_f1_is_scikit_learns():
@@ -63,3 +63,22 @@ def test_calibration_of_one_who_is_sure():
     sure = torch.eye(4)
     assert calibration_error(sure, torch.arange(4)) == 0
     assert calibration_error(sure, torch.tensor([1, 1, 2, 3])) == pytest.approx(0.25)
+
+
+@pytest.mark.parametrize("truth", [0.5, 1.0, 3.0])
+def test_the_temperature_is_the_one_that_an_optimizer_finds(truth):
+    logits = 2 * torch.randn(400, 6, generator=torch.Generator().manual_seed(1))
+    p = torch.softmax(logits / truth, dim=1)
+    targets = torch.multinomial(p, 1, generator=torch.Generator().manual_seed(2))[:, 0]
+
+    def loss(log_t):
+        return torch.nn.functional.cross_entropy(logits.double() / np.exp(log_t), targets).item()
+
+    found = np.exp(optimize.minimize_scalar(loss, bounds=(-3, 3), method="bounded").x)
+    assert fit_temperature(logits, targets) == pytest.approx(found, rel=1e-3)
+
+
+def test_temperature_where_no_bound_is_met():
+    logits = torch.tensor([[2.0, 0.0, -1.0]]).expand(5, 3)
+    assert fit_temperature(logits, torch.zeros(5, dtype=torch.long)) == pytest.approx(0.01)
+    assert fit_temperature(logits, torch.full((5,), 2)) == pytest.approx(100)

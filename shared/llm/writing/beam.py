@@ -5,6 +5,7 @@
 
 Week 4's `shared.text.decoding.beam_search` asks a step function and keeps a state; here the beginnings share one
 `Reader`, whose caches are put in a new order at each step, and the beam stays as wide as it was when some have ended.
+Its heart, `beam_step`, is written in week 9's explore notebook on decoding.
 Sources: Sutskever, Vinyals & Le (1409.3215); Wu et al. (1609.08144), section 7, on length.
 """
 
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from shared.llm.model import LanguageModel
 from shared.llm.writing.cache import KVCache
@@ -35,6 +37,36 @@ class Beam:
     reason: str
 
 
+def beam_step(
+    totals: Tensor,
+    logits: Tensor,
+    n_beams: int,
+    eos_id: int | None,
+    length: int,
+    length_penalty: float = 1.0,
+) -> tuple[list[tuple[float, int, int]], list[tuple[float, float, int]]]:
+    """One step of beam search: which continuations go on, and which have ended.
+
+    totals: (k,), log P of each beginning   logits: (k, vocab_size), of the token after each
+    length: tokens of a text that ends now, eos included
+    →  going: at most n_beams of (log_p, parent, token), the likeliest that do not end, the best first
+       ended: (score, log_p, parent) of each of the n_beams likeliest continuations that ends, the best first
+
+    parent is the number of the beginning that goes on; score = log_p / length^length_penalty.
+    """
+    log_p = totals[:, None] + torch.log_softmax(logits.float(), dim=-1)  # (k, vocab_size)
+    # Each beginning has one continuation that ends, so twice as many hold n_beams that go on.
+    best = log_p.flatten().topk(min(2 * n_beams, log_p.numel()))
+    going, ended = [], []
+    for rank, (total, place) in enumerate(zip(best.values.tolist(), best.indices.tolist())):
+        parent, token = divmod(place, logits.shape[-1])
+        if token != eos_id:
+            going.append((total, parent, token))
+        elif rank < n_beams:
+            ended.append((total / length**length_penalty, total, parent))
+    return going[:n_beams], ended
+
+
 def beam_search(
     model: LanguageModel,
     prompt: Sequence[int],
@@ -44,6 +76,7 @@ def beam_search(
     length_penalty: float = 1.0,
     cache: Callable[..., Any] | None = KVCache,
     context: int | None = None,
+    step: Callable[..., Any] = beam_step,
 ) -> list[Beam]:
     """The n_beams best texts that it found after the prompt, the best first.
 
@@ -51,7 +84,7 @@ def beam_search(
     those that end are kept aside. At max_tokens, what has not ended counts as it stands. The search is over earlier
     when no beginning could come to more than the worst of n_beams texts aside.
     length_penalty: 0 compares log-probabilities, which favours short texts; 1 their mean for a token; more favours
-    long ones. Where n_beams is the number of all possible texts, the search is exhaustive.
+    long ones. Where n_beams is the number of all possible texts, the search is exhaustive. step: yours, or ours.
 
     Raises ValueError for settings that make no sense, and what `Reader` raises. An empty prompt begins with eos.
     """
@@ -68,32 +101,22 @@ def beam_search(
     totals = torch.zeros(1, device=reader.device)  # log P of each beginning
     found: list[Beam] = []
     for length in range(1, max_tokens + 1):
-        together = totals[:, None] + reader.logits.float().log_softmax(dim=-1)  # (k, vocab_size)
-        # Each beginning has one continuation that ends, so twice as many hold n_beams that go on.
-        best = together.flatten().topk(min(2 * n_beams, together.numel()))
-        parents, tokens = best.indices // together.shape[1], best.indices % together.shape[1]
-        going = []
-        for rank, (log_p, parent, token) in enumerate(
-            zip(best.values.tolist(), parents.tolist(), tokens.tolist())
-        ):
-            ends, text = token == eos_id, beginnings[parent]
-            if (ends or length == max_tokens) and rank < n_beams:
-                text, reason = (text, "stop") if ends else ([*text, token], "length")
-                found.append(Beam(text, log_p, log_p / length**length_penalty, reason))
-            elif not ends and len(going) < n_beams:
-                going.append(rank)
+        going, ended = step(totals, reader.logits, n_beams, eos_id, length, length_penalty)
+        found += [Beam(beginnings[k], log_p, score, "stop") for score, log_p, k in ended]
+        if length == max_tokens:  # the rest of the n_beams likeliest, as they stand
+            for log_p, k, token in going[: max(0, n_beams - len(ended))]:
+                text = [*beginnings[k], token]
+                found.append(Beam(text, log_p, log_p / length**length_penalty, "length"))
         found = sorted(found, key=lambda beam: -beam.score)[:n_beams]
         if length == max_tokens or not going:
             break
-        chosen = torch.tensor(going, device=reader.device)
-        totals, parents, tokens = best.values[chosen], parents[chosen].tolist(), tokens[chosen]
         # log P only falls, so this is the most that a beginning can come to.
         longest = max_tokens if length_penalty > 0 else length
-        hope = totals[0].item() / longest**length_penalty
+        hope = going[0][0] / longest**length_penalty
         if len(found) == n_beams and hope <= found[-1].score:
             break
-        tokens = tokens.tolist()
-        beginnings = [[*beginnings[parent], token] for parent, token in zip(parents, tokens)]
-        reader.keep(parents)
-        reader.append(tokens)
+        totals = torch.tensor([log_p for log_p, _, _ in going], device=reader.device)
+        beginnings = [[*beginnings[k], token] for _, k, token in going]
+        reader.keep([k for _, k, _ in going])
+        reader.append([token for _, _, token in going])
     return found

@@ -144,19 +144,32 @@ def test_loss_in_chunks_is_cross_entropy(z_loss, chunk):
         torch.testing.assert_close(ours, 3 * theirs)
 
 
-def test_loss_in_bfloat16_is_near():
+@pytest.mark.parametrize(("count", "chunk"), [(32, 1024), (200, 1024), (200, 150)])
+def test_loss_in_bfloat16_is_near(count, chunk):
     torch.manual_seed(1)
-    hidden = torch.randn(32, 64, requires_grad=True)
+    hidden = torch.randn(count, 64, requires_grad=True)
     weight = (0.1 * torch.randn(50, 64)).requires_grad_()
-    targets = torch.randint(50, (32,))
+    targets = torch.randint(50, (count,))
     plain, _ = linear_cross_entropy(hidden, weight, targets)
     slopes = torch.autograd.grad(plain, (hidden, weight))
     with torch.autocast("cpu", torch.bfloat16):
-        low, _ = linear_cross_entropy(hidden, weight, targets)
+        low, _ = linear_cross_entropy(hidden, weight, targets, chunk=chunk)
     assert low.dtype == torch.float32 and low.item() == pytest.approx(plain.item(), abs=0.01)
     for ours, theirs in zip(torch.autograd.grad(low, (hidden, weight)), slopes):
         assert ours.dtype == torch.float32
         assert (ours - theirs).norm() < 0.02 * theirs.norm()
+
+
+def test_loss_in_bfloat16_meets_few_numbers_of_rows(monkeypatch):
+    """A kernel is made and kept for each number; fine-tuning has another one in every batch."""
+    met, mm = set(), torch.mm
+    monkeypatch.setattr(torch, "mm", lambda a, b, **more: (met.add(len(a)), mm(a, b, **more)))
+    weight = torch.randn(20, 8, requires_grad=True)
+    for count in range(1, 130):
+        with torch.autocast("cpu", torch.bfloat16):
+            hidden = torch.randn(count, 8)
+            linear_cross_entropy(hidden, weight, torch.zeros(count, dtype=torch.long))
+    assert met == {64, 128, 192}
 
 
 @pytest.mark.parametrize("tied", [True, False])

@@ -15,6 +15,8 @@ from torch import Tensor, nn
 
 from shared.llm.model import LanguageModel
 
+ROWS_AT_ONCE = 64
+
 
 class _LinearCrossEntropy(torch.autograd.Function):
     """Σ over rows of −log softmax(hidden · weightᵀ)[target], and Σ of the squared logarithms of the denominators."""
@@ -28,6 +30,12 @@ class _LinearCrossEntropy(torch.autograd.Function):
         with torch.autocast(device, enabled=False):
             x = hidden if low is None else hidden.to(low)
             w = weight.to(x.dtype)
+            count = len(x)
+            if low is not None:
+                # A processor's kernels for low precision are made, and kept, for each number of rows: 6 MB each. So
+                # the rows are filled up to one of few numbers.
+                x = nn.functional.pad(x, (0, 0, 0, -count % ROWS_AT_ONCE))
+                targets = nn.functional.pad(targets, (0, -count % ROWS_AT_ONCE))
             wanted = any(ctx.needs_input_grad[:2])
             grad_x = torch.empty_like(x) if wanted else None
             grad_w = torch.zeros_like(weight) if wanted else None
@@ -35,16 +43,18 @@ class _LinearCrossEntropy(torch.autograd.Function):
             squares = hidden.new_zeros((), dtype=torch.float32)
             for start in range(0, len(x), chunk):
                 rows, t = x[start : start + chunk], targets[start : start + chunk, None]
+                real = max(0, min(len(rows), count - start))
                 logits = (rows @ w.T).float()
                 size = logits.logsumexp(-1, keepdim=True)
-                loss += (size - logits.gather(-1, t)).sum()
-                squares += size.square().sum()
+                loss += (size - logits.gather(-1, t))[:real].sum()
+                squares += size[:real].square().sum()
                 if not wanted:
                     continue
                 slope = logits.sub_(size).exp_()  # softmax
                 if z_loss:
                     slope *= 1 + 2 * z_loss * size
                 slope.scatter_add_(-1, t, slope.new_full((), -1.0).expand_as(t))
+                slope[real:] = 0
                 slope = slope.to(x.dtype)
                 torch.mm(slope, w, out=grad_x[start : start + chunk])
                 if low is None:
@@ -52,7 +62,7 @@ class _LinearCrossEntropy(torch.autograd.Function):
                 else:
                     grad_w += slope.T @ rows
         if wanted:
-            ctx.save_for_backward(grad_x.to(hidden.dtype), grad_w)
+            ctx.save_for_backward(grad_x[:count].to(hidden.dtype), grad_w)
         ctx.mark_non_differentiable(squares)
         return loss + z_loss * squares if z_loss else loss, squares
 

@@ -464,6 +464,7 @@ def test_sources_go_to_the_model_and_to_the_reader():
             "text": "Bees dance.",
             "section": "Dance",
             "url": "https://x.example",
+            "read": True,
         }
         assert len(answer["sources"]) == 2 and asked == ["Why do bees dance?"]
         assert answer["usage"]["prompt_tokens"] > alone["usage"]["prompt_tokens"] + 90
@@ -477,11 +478,18 @@ def test_sources_go_to_the_model_and_to_the_reader():
 def test_passages_that_do_not_fit_are_left_out():
     one = service(tiny(max_length=250))
     messages = [{"role": "user", "content": "Why do bees dance?"}]
-    told = one.with_sources(messages, FOUND)
-    assert "[1] Bee\nBees dance." in told[0]["content"] and "[2]" not in told[0]["content"]
+    told, read = one.with_sources(messages, FOUND)
+    assert (
+        read == 1
+        and "[1] Bee\nBees dance." in told[0]["content"]
+        and "[2]" not in told[0]["content"]
+    )
     assert told[-1] == messages[0]
-    assert one.with_sources(messages, FOUND[::-1]) == messages
-    assert one.with_sources(messages, []) == messages
+    assert one.with_sources(messages, FOUND[::-1]) == (messages, 0)
+    assert one.with_sources(messages, []) == (messages, 0)
+    with served(service(tiny(max_length=250), finder=lambda question: FOUND)) as client:
+        said = chat(client, messages=messages, max_tokens=3, sources=True).json()["sources"]
+        assert [source["read"] for source in said] == [True, False]
 
 
 def test_an_index_on_disk(tmp_path):

@@ -120,8 +120,9 @@ def create_app(
                 message = "This server has no index to answer from: start it with --index."
                 raise ApiError(400, message, "no_index", "sources")
             sources = await asyncio.to_thread(service.finder, last_question(messages))
-            more = {"sources": [source.shown() for source in sources]}
-            messages = await asyncio.to_thread(service.with_sources, messages, sources)
+            messages, read = await asyncio.to_thread(service.with_sources, messages, sources)
+            shown = [{**one.shown(), "read": place < read} for place, one in enumerate(sources)]
+            more = {"sources": shown}
         texts = await asyncio.to_thread(service.of_chat, asked, messages)
         strip = service.chat.name == "transcript"
         reply = Reply(service.name, service.tokenizer, True, bool(asked.logprobs), strip)

@@ -92,13 +92,15 @@ class Service:
 
     def with_sources(
         self, messages: Sequence[dict[str, str]], sources: Sequence[Source]
-    ) -> list[dict[str, str]]:
-        """The messages with as many of the passages, best first, as leave a quarter of the context for the answer."""
+    ) -> tuple[list[dict[str, str]], int]:
+        """The messages with as many of the passages, best first, as leave a quarter of the context for the answer; and
+        how many these are.
+        """
         for count in range(len(sources), 0, -1):
             told = with_sources(messages, sources[:count])
             if len(self.chat.encode(told)) <= 3 * self.engine.context // 4:
-                return told
-        return list(messages)
+                return told, count
+        return list(messages), 0
 
     def _texts(
         self,

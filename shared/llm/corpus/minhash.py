@@ -94,6 +94,24 @@ def band_keys(least: np.ndarray, bands: int) -> np.ndarray:
     return keys
 
 
+def candidate_pairs(signatures: np.ndarray, bands: int) -> list[tuple[int, int]]:
+    """The pairs of texts that are worth comparing: their signatures agree in all numbers of at least one band.
+
+    signatures: (n, k), one row for each text; bands: how many, of k // bands numbers each
+    →   pairs (i, j) with i < j, each once, sorted
+    For some thousand texts in memory; the stage `deduplicate` does the same on disk, with `band_keys`.
+    """
+    size = signatures.shape[1] // bands
+    pairs = set()
+    for start in range(0, bands * size, size):
+        boxes = {}
+        for text, row in enumerate(signatures[:, start : start + size]):
+            box = boxes.setdefault(tuple(row.tolist()), [])
+            pairs.update((earlier, text) for earlier in box)
+            box.append(text)
+    return sorted(pairs)
+
+
 def text_hash(text: str) -> int:
     """A 64-bit number of a text that differs for different texts; the same on every machine and day."""
     digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()

@@ -140,7 +140,7 @@ def train_grpo(
             for prompt, answer in zip(prompts, answers)
         ]
         rewards = torch.tensor(earned).view(-1, settings.group)
-        texts = _as_texts(prompts, answers)
+        texts = as_texts(prompts, answers)
         with torch.no_grad():
             old = token_log_probabilities(model, texts, settings.temperature)
             of_reference = token_log_probabilities(reference, texts, settings.temperature)
@@ -198,7 +198,7 @@ def divergence_from(
 ) -> float:
     """KL(π ‖ π_reference) in nats for each answer, exact at each place of answers that the model draws."""
     generator = torch.Generator().manual_seed(seed)
-    texts = _as_texts(prompts, write_answers(model, prompts, end_id, max_tokens, 1.0, generator))
+    texts = as_texts(prompts, write_answers(model, prompts, end_id, max_tokens, 1.0, generator))
     with torch.no_grad():
         log_p, log_q = (
             torch.log_softmax(m(texts.tokens[:, :-1]).float(), dim=-1) for m in (model, reference)
@@ -207,7 +207,8 @@ def divergence_from(
     return (at_each_place * texts.own[:, 1:]).sum(dim=1).mean().item()
 
 
-def _as_texts(prompts: Sequence[Prompt], answers: Sequence[Sequence[int]]) -> Texts:
+def as_texts(prompts: Sequence[Prompt], answers: Sequence[Sequence[int]]) -> Texts:
+    """Prompts and answers, as they were written, side by side."""
     return pad(
         [
             Example([*prompt, *answer], [False] * len(prompt) + [True] * len(answer))

@@ -61,8 +61,8 @@ def fit_loss(
     return float(np.where(off <= delta, off**2 / 2, delta * (off - delta / 2)).sum())
 
 
-# Where the search begins: small, middle and large values of each; e = log E below the losses that are seen.
-STARTS = tuple(product((2.0, 6.0), (2.0, 6.0), (-1.0, 0.3), (0.2, 0.6), (0.2, 0.6)))
+# Where the search begins: a, b, e, α, β, each of the last three at a small and at a large value.
+STARTS = tuple(product((4.0,), (4.0,), (-1.0, 0.3), (0.2, 0.6), (0.2, 0.6)))
 
 
 def fit(
@@ -116,11 +116,10 @@ def compute_optimal(law: Law, flops: float) -> tuple[float, float]:
     N = G · (C/6)^(β/(α+β)) and D = (C/6) / N, with G = (α A / (β B))^(1/(α+β)): where a little more N and a little less
     D would neither gain nor lose. Source: Hoffmann et al. (2203.15556), equation 4.
     """
-    product = flops / 6
     both = law.alpha + law.beta
     balance = (law.alpha * law.A / (law.beta * law.B)) ** (1 / both)
-    n = balance * product ** (law.beta / both)
-    return n, product / n
+    n = balance * (flops / 6) ** (law.beta / both)
+    return n, flops / 6 / n
 
 
 def leave_out_interval(

@@ -36,8 +36,9 @@ def accept(
         p, q = target[n], draft[n]
         chance = torch.rand((), generator=generator, dtype=p.dtype)
         if chance * q[x] >= p[x]:
-            return n, _draw((p - q).clamp(min=0), generator)
-    return len(drafted), _draw(target[-1], generator)
+            more = (p - q).clamp(min=0)
+            return n, int(torch.multinomial(more, 1, generator=generator))
+    return len(drafted), int(torch.multinomial(target[-1], 1, generator=generator))
 
 
 @dataclass
@@ -75,7 +76,7 @@ def speculate(
     generator = torch.Generator().manual_seed(seed)
     how = (temperature, top_k, top_p)
     capacity = len(prompt) + max_tokens + ahead + 1
-    large, small = _Memory(model, capacity), _Memory(draft, capacity)
+    large, small = Memory(model, capacity), Memory(draft, capacity)
     text, written = list(prompt), Written()
     with torch.inference_mode():
         while len(written.tokens) < max_tokens:
@@ -84,7 +85,7 @@ def speculate(
             for _ in range(k):
                 logits = small.read([*text, *proposals])
                 q.append(probabilities(logits[-1], *how))
-                proposals.append(_draw(q[-1], generator))
+                proposals.append(int(torch.multinomial(q[-1], 1, generator=generator)))
             p = probabilities(large.read([*text, *proposals])[-k - 1 :], *how)
             drafted = torch.tensor(proposals, dtype=torch.long)
             n, token = accept(p, torch.stack(q) if q else p[:0], drafted, generator)
@@ -118,7 +119,7 @@ def probabilities(
     return torch.softmax(keep_top_p(logits / temperature, top_p), dim=-1)
 
 
-class _Memory:
+class Memory:
     """A model with its caches: what it has read of the text, so that only what is new is read."""
 
     def __init__(self, model: LanguageModel, capacity: int) -> None:
@@ -141,10 +142,6 @@ class _Memory:
         """Goes back to the first `length` tokens: what was refused is written over."""
         for cache in self.caches:
             cache.length = min(cache.length, length)
-
-
-def _draw(weights: Tensor, generator: torch.Generator | None) -> int:
-    return int(torch.multinomial(weights, 1, generator=generator))
 
 
 def _check(

@@ -15,6 +15,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from shared.llm.agents.tools import Tool
+
 _CALL = re.compile(r"<tool_call>\s*(.*?)\s*(?:</tool_call>|$)", re.DOTALL)
 
 
@@ -70,3 +72,29 @@ def from_text(text: str) -> dict[str, Any]:
     if calls:
         message["tool_calls"] = calls
     return message
+
+
+def read_call(text: str, tools: Mapping[str, Tool]) -> tuple[str, dict[str, Any]] | None:
+    """The first call in what a model wrote, as (name, arguments); None where there is none.
+
+    tools: name → tool, the ones that may be called. What the text says after the call is not looked at.
+    Raises ValueError, in words for the model, for a call that must not be run: one without its end, that is no JSON,
+    no object or without a name; of a tool that there is not; or with arguments that the tool does not take.
+    """
+    _, begun, rest = text.partition("<tool_call>")
+    if not begun:
+        return None
+    spelled, end, _ = rest.partition("</tool_call>")
+    if not end:
+        raise ValueError("the call has no </tool_call>.")
+    try:
+        call = json.loads(spelled)
+    except (ValueError, RecursionError):
+        raise ValueError(f"the call is no JSON: {spelled.strip()[:60]!r}.") from None
+    if not isinstance(call, dict) or not isinstance(call.get("name"), str):
+        raise ValueError('the call must be an object: {"name": "…", "arguments": {…}}.')
+    name, arguments = call["name"], call.get("arguments", {})
+    if name not in tools:
+        raise ValueError(f"there is no tool {name!r}; there are: {', '.join(tools) or 'none'}.")
+    tools[name].check(arguments)
+    return name, arguments

@@ -62,7 +62,11 @@ class Tool:
                 right = False
             choices = known[name].get("enum")
             if not right or (choices is not None and value not in choices):
-                must = f"one of {choices}" if choices is not None else f"a {kind}"
+                must = (
+                    f"one of {choices}"
+                    if choices is not None
+                    else f"a{'n' * (str(kind)[0] in 'aio')} {kind}"
+                )
                 raise ValueError(f"{name} is {str(value)[:60]!r}; it must be {must}.")
 
 

@@ -8,7 +8,7 @@ import torch
 from shared.llm.checkpoints import from_transformers
 from shared.llm.config import qwen3
 from shared.llm.model import LanguageModel, Parts
-from shared.llm.writing.beam import beam_search
+from shared.llm.writing.beam import beam_search, beam_step
 from shared.llm.writing.generate import Sampling, generate_tokens
 from tests.llm.test_generate import lively
 
@@ -89,6 +89,23 @@ def test_one_beam_is_greedy(toy):
     (beam,) = beam_search(toy, [1], 1, 10)
     assert beam.tokens == generate_tokens(toy, [[1]], Sampling(10, 0))[0].tokens
     assert beam.reason == "length"
+
+
+def test_a_step_of_ones_own_is_used(toy):
+    def narrow(totals, logits, n_beams, *rest):
+        return beam_step(totals, logits, 1, *rest)
+
+    (beam, *_) = beam_search(toy, [1], 4, 10, step=narrow)
+    assert beam.tokens == beam_search(toy, [1], 1, 10)[0].tokens
+
+
+def test_a_step_by_hand():
+    """The table of week 9's notebook on decoding."""
+    logits = torch.tensor([[0.5, 0.3, 0.2], [0.1, 0.1, 0.8]]).log()
+    going, ended = beam_step(torch.tensor([0.6, 0.4]).log(), logits, 2, 2, 2)
+    assert [(parent, token) for _, parent, token in going] == [(0, 0), (0, 1)]
+    assert [log_p for log_p, _, _ in going] == pytest.approx([-1.204, -1.715], abs=1e-3)
+    assert ended == [pytest.approx((-0.570, -1.139, 1), abs=1e-3)]
 
 
 def test_empty_prompts_and_errors(toy):

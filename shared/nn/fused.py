@@ -170,14 +170,11 @@ class GroupedQueryAttention(grouped_attention.GroupedQueryAttention):
         positions: Tensor | None = None,
         cache: grouped_attention.Cache | None = None,
     ) -> Tensor:
-        layers = (self.query, self.key, self.value)
-        if any(type(layer) is not nn.Linear for layer in layers):  # quantized, with LoRA, narrow
+        if not self.is_plain:  # quantized, with LoRA
             return super().forward(x, mask, positions, cache)
-        bias = None if self.query.bias is None else torch.cat([layer.bias for layer in layers])
-        weight = torch.cat([layer.weight for layer in layers])
         heads = (self.n_heads, self.n_kv_heads, self.n_kv_heads)
         # Queries and keys go through norm and rotary as one: (..., length, n_heads + n_kv_heads, d)
-        split = F.linear(x, weight, bias).unflatten(-1, (sum(heads), -1))
+        split = self.project(x).unflatten(-1, (sum(heads), -1))
         both, value = split.split((heads[0] + heads[1], heads[2]), dim=-2)
         if isinstance(self.query_norm, RMSNorm):
             norms = [self.query_norm.weight.expand(heads[0], -1)]
@@ -194,12 +191,24 @@ class GroupedQueryAttention(grouped_attention.GroupedQueryAttention):
         query, key = both.split(heads[:2], dim=-3)
         if cache is not None:
             key, value = cache.extend(key, value)
-        times = self.n_heads // self.n_kv_heads
-        key = grouped_attention.repeat_heads(key, times)
-        value = grouped_attention.repeat_heads(value, times)
         if mask is not None and mask.ndim > 2:
             mask = mask.unsqueeze(-3)  # an axis for the heads
-        return self.output(join_heads(self.attention(query, key, value, mask)))
+        return self.output(join_heads(self.look(query, key, value, mask)))
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the three projections are nothing but linear layers, which can be joined."""
+        return all(type(layer) is nn.Linear for layer in (self.query, self.key, self.value))
+
+    def joined(self) -> tuple[Tensor, Tensor | None]:
+        """The weights of the three projections as one, and their biases."""
+        layers = (self.query, self.key, self.value)
+        bias = None if self.query.bias is None else torch.cat([layer.bias for layer in layers])
+        return torch.cat([layer.weight for layer in layers]), bias
+
+    def project(self, x: Tensor) -> Tensor:
+        """Queries, keys and values side by side: (..., d_model) → (..., (n_heads + 2 · n_kv_heads) · d)"""
+        return F.linear(x, *self.joined())
 
 
 class TransformerBlock(transformer.TransformerBlock):

@@ -55,12 +55,16 @@ class NarrowLinear(nn.Module):
         return y.view(*x.shape[:-1], -1)
 
 
-class NarrowAttention(GroupedQueryAttention):
-    """`GroupedQueryAttention` for one query a head: the queries of a group stand side by side as if they were several
-    of one head, so that keys and values need not be repeated, which is a copy of the whole cache at each step.
+class NarrowAttention(fused.GroupedQueryAttention):
+    """`GroupedQueryAttention` with its three projections joined once and for all, and quick for one query a head.
 
-    Measured on one core, 16 query heads on 8 of 128 numbers, 8 texts of 512 tokens: 2 ms for a block instead of 45.
+    The queries of a group stand side by side as if they were several of one head, so that keys and values need not be
+    repeated, which is a copy of the whole cache at each step. Measured on one core, 16 query heads on 8 of 128 numbers,
+    8 texts of 512 tokens: 2 ms for a block instead of 45.
     """
+
+    def project(self, x: Tensor) -> Tensor:
+        return self.all_three(x)
 
     def look(self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
         known = (scaled_dot_product_attention, fused_attention, fused.attention)
@@ -72,7 +76,7 @@ class NarrowAttention(GroupedQueryAttention):
 
 
 def narrow(model: nn.Module, rows: int = 0) -> nn.Module:
-    """A copy of a model, in evaluation mode, that shares all its weights, with the two narrow classes in their places.
+    """A copy of a model, in evaluation mode, that shares its weights, with the two narrow classes in their places.
 
     rows: the number of rows to pack the weights for; 0: no packing. A copy that was made before is given back as it is,
     so that one who generates often makes it once.
@@ -84,11 +88,25 @@ def narrow(model: nn.Module, rows: int = 0) -> nn.Module:
     for module in list(model.modules()):
         if type(module) in (GroupedQueryAttention, fused.GroupedQueryAttention):
             module.__class__ = NarrowAttention
+            if module.is_plain:
+                module.all_three = _joined(module, rows)
         for name, child in list(module.named_children()):
-            if type(child) is nn.Linear:
+            if type(child) is nn.Linear and not (
+                hasattr(module, "all_three") and name in ("query", "key", "value")
+            ):
                 setattr(module, name, NarrowLinear(child, rows))
     model.is_narrow = True
     return model
+
+
+def _joined(attention: fused.GroupedQueryAttention, rows: int) -> NarrowLinear:
+    """The three projections as one layer: a copy of their weights, a tenth of a model's. One product is the work of
+    three, but it is begun once instead of three times."""
+    weight, bias = (None if t is None else t.detach() for t in attention.joined())
+    layer = nn.Linear(*reversed(weight.shape), bias is not None, device="meta")
+    layer.weight = nn.Parameter(weight, requires_grad=False)
+    layer.bias = None if bias is None else nn.Parameter(bias, requires_grad=False)
+    return NarrowLinear(layer, rows)
 
 
 def _pack(weight: Tensor, rows: int) -> Tensor | None:

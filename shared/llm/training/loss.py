@@ -18,6 +18,16 @@ from shared.llm.model import LanguageModel
 ROWS_AT_ONCE = 64
 
 
+def filled_up(rows: Tensor) -> Tensor:
+    """(n, …) → (m, …): rows of zeros behind them, up to a multiple of 64.
+
+    On a processor oneDNN makes the kernels of a product in low precision for its number of rows, and keeps them: some
+    megabytes for each new number. Where every batch has another one, memory would grow for an hour.
+    """
+    more = -len(rows) % ROWS_AT_ONCE
+    return torch.cat([rows, rows.new_zeros(more, *rows.shape[1:])]) if more else rows
+
+
 class _LinearCrossEntropy(torch.autograd.Function):
     """Σ over rows of −log softmax(hidden · weightᵀ)[target], and Σ of the squared logarithms of the denominators."""
 
@@ -32,10 +42,7 @@ class _LinearCrossEntropy(torch.autograd.Function):
             w = weight.to(x.dtype)
             count = len(x)
             if low is not None:
-                # A processor's kernels for low precision are made, and kept, for each number of rows: 6 MB each. So
-                # the rows are filled up to one of few numbers.
-                x = nn.functional.pad(x, (0, 0, 0, -count % ROWS_AT_ONCE))
-                targets = nn.functional.pad(targets, (0, -count % ROWS_AT_ONCE))
+                x, targets = filled_up(x), filled_up(targets)
             wanted = any(ctx.needs_input_grad[:2])
             grad_x = torch.empty_like(x) if wanted else None
             grad_w = torch.zeros_like(weight) if wanted else None

@@ -22,6 +22,7 @@ from shared.llm.corpus.batches import Batches
 from shared.llm.model import LanguageModel, Parts
 from shared.llm.training import savepoint
 from shared.llm.training.distributed import World
+from shared.llm.training.loss import filled_up
 from shared.llm.training.neighbours import look_at_neighbours
 from shared.llm.training.second_question import Follows, SameText
 from shared.llm.training.validation import HeldOut, TokenSource
@@ -86,7 +87,11 @@ class MaskedModel(nn.Module):
         hidden = self.model.hidden(inputs, token_types=token_types)
         asked = targets != -100
         # Only the hidden tokens go through the head: for all, it would cost nearly what pocket-bert's blocks do.
-        logits = self.model.logits(hidden[asked]).float()
+        rows = hidden[asked]
+        count = len(rows)
+        if torch.is_autocast_enabled(rows.device.type):
+            rows = filled_up(rows)
+        logits = self.model.logits(rows)[:count].float()
         # Not the mean of torch, which is no number where nothing happens to be hidden
         loss = F.cross_entropy(logits, targets[asked], reduction="sum") / asked.sum().clamp(min=1)
         if self.second is None:

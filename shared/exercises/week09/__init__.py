@@ -10,6 +10,7 @@ from shared.exercises.week09.challenge_answers import (
     CONTINUATION_LOG_P,
     RECIPROCAL_RANK_FUSION,
 )
+from shared.exercises.week09.data import DATA
 from shared.exercises.week09.decoding import DECODING
 from shared.exercises.week09.landscape import LANDSCAPE
 from shared.exercises.week09.scaling import SCALING
@@ -24,4 +25,5 @@ EXERCISES = (
     *DECODING,
     *(BRADLEY_TERRY, DPO, GROUP_ADVANTAGES, POLICY_LOSS, KL_ESTIMATE),
     *SCALING,
+    *DATA,
 )

@@ -23,6 +23,7 @@ from shared.llm.model import LanguageModel
 from shared.llm.training.optimize import Optimizers
 from shared.llm.writing.reader import Reader
 from shared.llm.writing.sampling import sample
+from shared.training.schedules import linear
 
 Prompt = Sequence[int]
 
@@ -60,7 +61,7 @@ def kl_estimate(new: Tensor, reference: Tensor) -> Tensor:
 @dataclass(frozen=True)
 class GRPOSettings:
     """steps: of writing, judging, learning   prompts, group: prompts of a step, and answers to each
-    epochs: updates with what one step wrote   lr: reached after warmup_steps
+    epochs: updates with what one step wrote   lr: reached after warmup_steps, then falling to 0
     beta: weight of the divergence from the reference, the model as it came
     max_tokens, temperature: of the answers   clip: ε of `policy_loss`
     """
@@ -152,8 +153,9 @@ def train_grpo(
             losses = policy_loss(new, old, advantages, settings.clip) + settings.beta * divergence
             optimizers.zero_grad()
             losses[own].mean().backward()
-            # AdamW's first steps are all of one size, whatever the gradient: they begin small.
-            optimizers.set_lr(min(1.0, (step + 1) / settings.warmup_steps))
+            # AdamW's first steps are all of one size, whatever the gradient: they begin small. And they end small:
+            # the rewards of a few prompts are noise for the most part, which a steady rate would keep in the weights.
+            optimizers.set_lr(linear(step, 1.0, settings.steps, settings.warmup_steps))
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimizers.step()
         model.eval()

@@ -1,6 +1,7 @@
 """Week 9: a chat as text, whose tokens count, the choice of the next token, the cache of what was read; and the cores
 of the pipeline's stages."""
 
+from shared.exercises.week09.agents import AGENTS
 from shared.exercises.week09.alignment import BRADLEY_TERRY, DPO
 from shared.exercises.week09.alignment_rewards import GROUP_ADVANTAGES, KL_ESTIMATE
 from shared.exercises.week09.alignment_step import POLICY_LOSS
@@ -12,7 +13,9 @@ from shared.exercises.week09.challenge_answers import (
 )
 from shared.exercises.week09.data import DATA
 from shared.exercises.week09.decoding import DECODING
+from shared.exercises.week09.inference import INFERENCE
 from shared.exercises.week09.landscape import LANDSCAPE
+from shared.exercises.week09.retrieval import RETRIEVAL
 from shared.exercises.week09.scaling import SCALING
 from shared.exercises.week09.talking import ASSISTANT_MASK, RENDER
 from shared.exercises.week09.writing import KV_CACHE, SAMPLE
@@ -22,8 +25,11 @@ EXERCISES = (
     *(PROSE_SHARE, LEAST_HASHES, DOCUMENT_NUMBERS),
     *(CONTINUATION_LOG_P, BM25_WEIGHTS, RECIPROCAL_RANK_FUSION),
     *LANDSCAPE,
+    *INFERENCE,
     *DECODING,
     *(BRADLEY_TERRY, DPO, GROUP_ADVANTAGES, POLICY_LOSS, KL_ESTIMATE),
     *SCALING,
+    *RETRIEVAL,
+    *AGENTS,
     *DATA,
 )

@@ -15,6 +15,7 @@ from shared.exercises.week09.data import DATA
 from shared.exercises.week09.decoding import DECODING
 from shared.exercises.week09.inference import INFERENCE
 from shared.exercises.week09.landscape import LANDSCAPE
+from shared.exercises.week09.machines import MACHINES
 from shared.exercises.week09.retrieval import RETRIEVAL
 from shared.exercises.week09.scaling import SCALING
 from shared.exercises.week09.talking import ASSISTANT_MASK, RENDER
@@ -32,4 +33,5 @@ EXERCISES = (
     *RETRIEVAL,
     *AGENTS,
     *DATA,
+    *MACHINES,
 )

@@ -16,6 +16,7 @@ from shared.exercises.week09.decoding import DECODING
 from shared.exercises.week09.inference import INFERENCE
 from shared.exercises.week09.landscape import LANDSCAPE
 from shared.exercises.week09.machines import MACHINES
+from shared.exercises.week09.responsible import RESPONSIBLE
 from shared.exercises.week09.retrieval import RETRIEVAL
 from shared.exercises.week09.scaling import SCALING
 from shared.exercises.week09.talking import ASSISTANT_MASK, RENDER
@@ -34,4 +35,5 @@ EXERCISES = (
     *AGENTS,
     *DATA,
     *MACHINES,
+    *RESPONSIBLE,
 )

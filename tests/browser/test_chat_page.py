@@ -142,6 +142,8 @@ def sources_are_shown(page):
 
 
 def goes_on_and_stops(page, client):
+    slow = client.service.engine.model
+    slow.seconds, before = 0.1, slow.seconds  # a busy machine must not be too late to stop it
     with page.expect_request("**/v1/chat/completions") as sent:
         ask(page, "And then?")
     asked = json.loads(sent.value.post_data)
@@ -155,6 +157,7 @@ def goes_on_and_stops(page, client):
     assert idle(client.service, 3), "the server still writes for nobody"
     ended = client.service.engine.ended
     until(page, lambda: ended.get("cancelled") == 1)  # counted a moment after the last row is gone
+    slow.seconds = before
 
 
 def asks_again(page):
@@ -169,6 +172,18 @@ def new_chat(page):
     page.get_by_role("button", name="New chat").click()
     assert answers(page).count() == 0
     assert page.get_by_text("What would you like to know?").is_visible()
+
+
+def test_sources_that_the_model_had_no_room_for(opened):
+    for words, says in ((1, "2 sources · 1 of them read"), (200, "2 sources · too long for")):
+        found = [Source("Bee", "Dance. " * words), Source("Hive", "Comb. " * 200)]
+        with served(
+            saying("Yes.", 0, lambda question, found=found: found, max_length=400)
+        ) as client:
+            page = opened(client.address)
+            ask(page, "Why do bees dance?")
+            done(page)
+            assert says in page.locator(".sources summary").inner_text()
 
 
 def test_settings_are_sent_and_kept(opened, shots):

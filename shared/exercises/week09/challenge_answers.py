@@ -54,6 +54,11 @@ def likelihood_of_the_last_token(logits, tokens, n):
     return _picked(logits, tokens)[-1]
 
 
+def likelihood_by_the_logarithm_of_a_softmax(logits, tokens, n):
+    p = torch.softmax(logits, -1)[:-1].gather(-1, tokens[1:, None])
+    return p[-n:].log().sum()
+
+
 def likelihood_in_bits(logits, tokens, n):
     return _picked(logits, tokens)[-n:].sum() / torch.log(torch.tensor(2.0))
 
@@ -133,6 +138,11 @@ CONTINUATION_LOG_P = Exercise(
         Mistake(
             likelihood_of_the_last_token,
             "only the last token is judged; an answer of n tokens needs all n.",
+            FACTS,
+        ),
+        Mistake(
+            likelihood_by_the_logarithm_of_a_softmax,
+            "the softmax of large logits is 0 where the logarithm is taken: torch.log_softmax does both in one.",
             FACTS,
         ),
         Mistake(

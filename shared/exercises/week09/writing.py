@@ -144,6 +144,12 @@ def sample_with_one_more_than_k(logits, temperature=1.0, **more):
     return _sampled(logits, temperature, **more, count=lambda k: k + 1)
 
 
+def sample_with_no_k_beyond_the_vocabulary(logits, temperature=1.0, top_k=None, **more):
+    if temperature != 0 and top_k is not None:
+        logits.topk(top_k)
+    return _sampled(logits, temperature, top_k, **more)
+
+
 def sample_with_zeros_for_logits(
     logits, temperature=1.0, top_k=None, top_p=1.0, min_p=0.0, generator=None
 ):
@@ -325,6 +331,11 @@ SAMPLE = Exercise(
         Mistake(
             sample_with_one_more_than_k,
             "top-k leaves k + 1 tokens: with k = 1 only the likeliest may come.",
+            CHOOSE,
+        ),
+        Mistake(
+            sample_with_no_k_beyond_the_vocabulary,
+            "it fails where top_k is more than there are tokens; then all of them stay: min(top_k, logits.shape[-1]).",
             CHOOSE,
         ),
         Mistake(
@@ -611,6 +622,13 @@ KV_CACHE = Exercise(
         Case("memory", lambda: [(2, 2, 4, 3)], run=memory),
     ),
     mistakes=(
+        # First, as it is also the best word for an answer that grows and yet refuses.
+        Mistake(
+            KVCacheThatGrows,
+            "torch.cat copies all that was read for each new token: take the memory once, in __init__, write into it, "
+            "and refuse what does not fit before anything is changed.",
+            REMEMBER,
+        ),
         Mistake(
             KVCacheThatForgetsItsLength,
             "each call writes from place 0 on, over what was there: keep a length, write behind it, and move it on.",
@@ -640,12 +658,6 @@ KV_CACHE = Exercise(
         Mistake(
             KVCacheOfKeysOnly,
             "the keys were stored as values, too: look at the second assignment.",
-            REMEMBER,
-        ),
-        Mistake(
-            KVCacheThatGrows,
-            "torch.cat copies all that was read for each new token and never is full: take the memory once, in "
-            "__init__, and write into it.",
             REMEMBER,
         ),
         Mistake(

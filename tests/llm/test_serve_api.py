@@ -190,6 +190,9 @@ def test_models_health_metrics_and_page(client):
     assert page.headers["content-type"] == "text/html; charset=utf-8"
     policy = page.headers["content-security-policy"]
     assert policy.startswith("default-src 'self'; ") and "unsafe" not in policy
+    # A notebook on this machine may show the page in a frame, no other site may.
+    frames = next(rule for rule in policy.split("; ") if rule.startswith("frame-ancestors"))
+    assert frames.split()[1:] == ["http://localhost:*", "http://127.0.0.1:*"]
     assert page.headers["x-content-type-options"] == "nosniff"
 
 

@@ -169,7 +169,7 @@ RING_ALL_REDUCE = Exercise(
         ),
         Mistake(
             ring_of_means,
-            "those are means; asked are sums. (DDP divides afterwards.)",
+            "those are means; asked are sums, and DDP divides afterwards.",
             RING,
         ),
     ),

@@ -312,14 +312,15 @@ def _evaluate_masked(run: Run, settings: Settings) -> Record:
     from shared.llm.judging.masked import evaluate_masked
 
     splits = (Tokens.open(run.place("pack"), split) for split in ("train", "validation"))
-    return evaluate_masked(_trained_masked(run), objective(run, settings), *splits)
+    return evaluate_masked(_trained_masked(run, settings), objective(run, settings), *splits)
 
 
-def _trained_masked(run: Run) -> MaskedModel:
+def _trained_masked(run: Run, settings: Settings) -> MaskedModel:
     from shared.llm.model import Parts
     from shared.llm.training.masked import load_masked
 
-    return load_masked(run.place("pretrain") / "checkpoints", Parts.fused())
+    place = run.place("pretrain") / "checkpoints"
+    return load_masked(place, objective(run, settings), Parts.fused())
 
 
 def say_evaluate(record: Record) -> list[str]:
@@ -330,7 +331,7 @@ def do_generate(run: Run, settings: Settings, progress: Any) -> Record:
     from shared.llm.writing.generate import Sampling, generate
 
     if settings.objective == "masked":
-        return _fill_in(run)
+        return _fill_in(run, settings)
     model, tokenizer = trained(run)
     titles = [article["title"] for article, _ in zip(articles_of(run, "validation"), range(3))]
     prompts = [f"{title}\n\n" for title in titles if title] or [""] * 3
@@ -340,12 +341,12 @@ def do_generate(run: Run, settings: Settings, progress: Any) -> Record:
     return {"samples": samples, "temperature": sampling.temperature, "top_p": sampling.top_p}
 
 
-def _fill_in(run: Run) -> Record:
+def _fill_in(run: Run, settings: Settings) -> Record:
     """The first lines of held-out articles, with one word hidden: a BERT fills in where a GPT would write."""
     from shared.llm.judging.fill_in import fill_in, hide_a_word
     from shared.llm.tokenizer import load_tokenizer
 
-    model, tokenizer = _trained_masked(run).model, load_tokenizer(run.place("tokenizer"))
+    model, tokenizer = _trained_masked(run, settings).model, load_tokenizer(run.place("tokenizer"))
     texts = [
         hide_a_word(article["text"]) for article, _ in zip(articles_of(run, "validation"), range(3))
     ]
@@ -377,7 +378,7 @@ def do_export(run: Run, settings: Settings, progress: Any) -> Record:
     from shared.llm.settings import as_words
     from shared.llm.training.train_log import read_log
 
-    model = _trained_masked(run) if settings.objective == "masked" else trained(run)[0]
+    model = _trained_masked(run, settings) if settings.objective == "masked" else trained(run)[0]
     records = {name: run.record(name) for name in ("collect", "pack", "pretrain", "evaluate")}
     records |= {
         "command": f"bumblebee llm {' '.join(as_words(settings))}",

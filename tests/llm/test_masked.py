@@ -10,6 +10,7 @@ from transformers import AutoTokenizer, BertForPreTraining
 from shared.llm.config import bert, qwen3
 from shared.llm.corpus.array_tokens import ArrayTokens
 from shared.llm.exporting.export import export
+from shared.llm.judging.masked import evaluate_masked
 from shared.llm.model import LanguageModel, Parts
 from shared.llm.tokenizer import load_tokenizer, train_tokenizer
 from shared.llm.training import masked
@@ -86,6 +87,17 @@ def test_the_loss_of_same_text_is_the_cross_entropy_over_the_other_rows() -> Non
     assert question(vectors, torch.arange(3)).item() == 0.0
 
 
+def test_without_a_second_question_none_is_judged(tmp_path) -> None:
+    objective = Masked(**IDS, vocab_size=60, second="none")
+    data, settings = periodic(), TrainSettings(steps=2, **{**QUICK, "save_every": 0})
+    pretrain(CONFIG, settings, data, data, tmp_path, objective=objective)
+    model = masked.load_masked(tmp_path / "checkpoints", objective)
+    record = evaluate_masked(model, objective, data, data, n_tokens=1_000)
+    assert model.second is None and len(record["lines"]) == 2 and "judged" not in record
+    with pytest.raises(ValueError, match="other settings"):  # its weights know nothing of pairs
+        masked.load_masked(tmp_path / "checkpoints", OBJECTIVE)
+
+
 def test_it_learns_which_rows_are_from_the_same_text(tmp_path) -> None:
     # Texts are runs of one token each, 70 long: what a row is of can be read off any of its tokens.
     texts = np.repeat(np.random.default_rng(0).integers(5, 55, 400), 70)
@@ -93,7 +105,7 @@ def test_it_learns_which_rows_are_from_the_same_text(tmp_path) -> None:
     objective = Masked(**IDS, vocab_size=60, second="same text")
     settings = TrainSettings(steps=60, lr=0.02, evaluate_every=0, save_every=0, **QUICK)
     pretrain(CONFIG, settings, data, data, tmp_path, objective=objective)
-    model = masked.load_masked(tmp_path / "checkpoints")
+    model = masked.load_masked(tmp_path / "checkpoints", objective)
     batch = objective.rows(
         torch.arange(5, 21)[:, None].expand(16, 60), 0.15, torch.Generator(), pieces=2
     )
@@ -149,7 +161,7 @@ def test_it_learns_what_neighbours_tell(tmp_path) -> None:
     record = pretrain(CONFIG, settings, data, data, tmp_path, objective=OBJECTIVE)
     assert record["bits_per_byte"] is None
     assert record["validation_loss"] < 1.5  # by frequency alone: ln 50 = 3.9
-    model = masked.load_masked(tmp_path / "checkpoints")
+    model = masked.load_masked(tmp_path / "checkpoints", OBJECTIVE)
     assert isinstance(model, MaskedModel) and not model.training
 
 
@@ -161,7 +173,7 @@ def test_interrupted_it_goes_on_as_if_nothing_had_happened(tmp_path) -> None:
         pretrain(CONFIG, TrainSettings(steps=steps, schedule="constant", **settings), data, data,
                  tmp_path / "parts", objective=OBJECTIVE)  # fmt: skip
     whole, parts = (
-        masked.load_masked(tmp_path / name / "checkpoints").state_dict()
+        masked.load_masked(tmp_path / name / "checkpoints", OBJECTIVE).state_dict()
         for name in ("whole", "parts")
     )
     assert all(torch.equal(whole[name], parts[name]) for name in whole)

@@ -148,9 +148,8 @@ class Masked:
         self, tokens: TokenSource, context: int, batch_size: int, seed: int, world: World
     ) -> MaskedBatches:
         """The batches of a run."""
-        texts = (
-            batch_size // 2 if self.second == "same text" else batch_size
-        )  # a text makes two rows
+        # With "same text" a text makes two rows.
+        texts = batch_size // 2 if self.second == "same text" else batch_size
         inner = Batches(tokens, self.text_length(context), texts, seed, world.rank, world.size)
         return MaskedBatches(inner, self, self.share, context)
 
@@ -266,8 +265,8 @@ class Masked:
         return sep, cls, nothing
 
 
-def load_masked(folder: str | Path, parts: Parts | None = None) -> MaskedModel:
-    """The model of the newest savepoint of a run with these objectives, in evaluation mode.
+def load_masked(folder: str | Path, objective: Masked, parts: Parts | None = None) -> MaskedModel:
+    """The model of the newest savepoint of a run with this objective, in evaluation mode.
 
     Raises ValueError where there is none, or where it is of another objective.
     """
@@ -275,8 +274,6 @@ def load_masked(folder: str | Path, parts: Parts | None = None) -> MaskedModel:
     if found is None:
         raise ValueError(f"{folder} has no savepoint: train first, with the stage `pretrain`.")
     config = ModelConfig(**found.state["config"])
-    # "Same text" has no weights of its own to be loaded.
-    second = Follows(config.d_model) if "second.judge.weight" in found.model else SameText()
-    model = MaskedModel(LanguageModel(config, parts), second)
+    model = MaskedModel(LanguageModel(config, parts), objective.question(config.d_model))
     savepoint.load_weights(model, found.model)
     return model.eval()

@@ -36,8 +36,8 @@ class Follows(nn.Module):
 class SameText(nn.Module):
     """vectors: (n, d_model), of [CLS]   answers: (n,), the number of the text that each row is from
 
-    temperature: that the cosines are divided by   weight: of the loss. At 1 it drowned the hidden tokens: after
-    4.3 million tokens they were at 5.56 nats, where without it they were near 5.
+    temperature: that the cosines are divided by   weight: of the loss. With 1, and pieces down to
+    31 tokens, hidden tokens were at 5.6 nats after 5 million tokens; with ¼, and pieces of 63 or more, at 4.8 after 8.
     It has nothing to learn by itself: the vectors have to become alike.
     """
 

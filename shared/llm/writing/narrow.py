@@ -100,8 +100,8 @@ def narrow(model: nn.Module, rows: int = 0) -> nn.Module:
 
 
 def _joined(attention: fused.GroupedQueryAttention, rows: int) -> NarrowLinear:
-    """The three projections as one layer: a copy of their weights, a tenth of a model's. One product is the work of
-    three, but it is begun once instead of three times."""
+    """The three projections as one layer: a copy of their weights, of GPT-2's smallest a sixth. One product is the work
+    of three, but it is begun once instead of three times."""
     weight, bias = (None if t is None else t.detach() for t in attention.joined())
     layer = nn.Linear(*reversed(weight.shape), bias is not None, device="meta")
     layer.weight = nn.Parameter(weight, requires_grad=False)

@@ -2,8 +2,9 @@
 
     python bench/quantize.py [--tokens 64] [--prompt 32] [--rounds 3] [--batches 1 8] [--run FOLDER]
 
-In turns, greedy, with caches; the best round of each counts, and the whole call is timed, reading the prompt too. What
-torch itself offers, `quantize_dynamic` on our model, stands beside them.
+In turns, greedy, with caches; the best round of each counts, and the whole call is timed, reading the prompt too. Each
+is made ready for its number of rows once, as a server does. What torch itself offers, `quantize_dynamic` on our model,
+stands beside them.
 With --run, the folder of a run of `bumblebee llm`, only what it costs: bits per byte of its held-out text.
 Exit status 1 where int8 at batch 1 is below 2.5 times float32.
 """
@@ -23,6 +24,7 @@ from shared.llm.adapting.quantize import quantize, size_in_bytes
 from shared.llm.model import LanguageModel
 from shared.llm.serve.loading import load
 from shared.llm.writing.generate import Sampling, generate_tokens
+from shared.llm.writing.narrow import narrow
 
 BAR = 2.5
 
@@ -87,9 +89,10 @@ def main() -> int:
     reached = 0.0
     for batch in chosen.batches:
         prompts = torch.randint(0, 50_257, (batch, chosen.prompt)).tolist()
+        ready = {name: narrow(quantized, batch) for name, quantized in models.items()}
         works = {
             name: lambda m=quantized, p=prompts: generate_tokens(m, p, settings)
-            for name, quantized in models.items()
+            for name, quantized in ready.items()
         }
         best, _ = in_turns(works, chosen.rounds)
         for name, seconds in best.items():

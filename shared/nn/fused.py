@@ -134,9 +134,15 @@ def rotary(x: Tensor, positions_: Tensor | None = None, base: float = 10_000.0) 
         return positions.rotary(x, positions_, base)
     if positions_ is None:
         positions_ = torch.arange(x.shape[-2], device=x.device)
-    clocks = positions.frequencies(x.shape[-1], base, x.device)
-    angles = positions_[..., None].float() * clocks
-    return _Rotary.apply(x, angles.cos().to(x.dtype), angles.sin().to(x.dtype))
+    return _Rotary.apply(x, *cos_and_sin(x.shape[-1], positions_, base, x.dtype))
+
+
+def cos_and_sin(
+    d: int, positions_: Tensor, base: float = 10_000.0, dtype: torch.dtype = torch.float32
+) -> tuple[Tensor, Tensor]:
+    """Of the angles by which `rotary` turns d numbers at these positions: (...) → (..., d/2) each."""
+    angles = positions_[..., None].float() * positions.frequencies(d, base, positions_.device)
+    return angles.cos().to(dtype), angles.sin().to(dtype)
 
 
 class _Rotary(torch.autograd.Function):
@@ -145,19 +151,24 @@ class _Rotary(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
         ctx.save_for_backward(cos, sin)
-        return _turned(x, cos, sin, 1)
+        return turned(x, cos, sin)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        return _turned(grad, *ctx.saved_tensors, -1), None, None
+        cos, sin = ctx.saved_tensors
+        return turned(grad, cos, -sin), None, None
 
 
-def _turned(x: Tensor, cos: Tensor, sin: Tensor, sign: int) -> Tensor:
-    turned = torch.empty(x.shape, dtype=x.dtype, device=x.device)
-    (first, second), (a, b) = x.chunk(2, dim=-1), turned.chunk(2, dim=-1)
-    torch.mul(first, cos, out=a).addcmul_(second, sin, value=-sign)
-    torch.mul(second, cos, out=b).addcmul_(first, sin, value=sign)
-    return turned
+def turned(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """Pairs of numbers, half of d apart, turned by an angle whose cosine and sine are given. It has no gradient.
+
+    x: (..., d)   cos, sin: (..., d/2)   →   (..., d)
+    """
+    result = torch.empty(x.shape, dtype=x.dtype, device=x.device)
+    (first, second), (a, b) = x.chunk(2, dim=-1), result.chunk(2, dim=-1)
+    torch.mul(first, cos, out=a).addcmul_(second, sin, value=-1)
+    torch.mul(second, cos, out=b).addcmul_(first, sin)
+    return result
 
 
 class GroupedQueryAttention(grouped_attention.GroupedQueryAttention):
@@ -170,7 +181,7 @@ class GroupedQueryAttention(grouped_attention.GroupedQueryAttention):
         positions: Tensor | None = None,
         cache: grouped_attention.Cache | None = None,
     ) -> Tensor:
-        if not self.is_plain:  # quantized, with LoRA
+        if not self.can_join:  # quantized, with LoRA
             return super().forward(x, mask, positions, cache)
         heads = (self.n_heads, self.n_kv_heads, self.n_kv_heads)
         # Queries and keys go through norm and rotary as one: (..., length, n_heads + n_kv_heads, d)
@@ -196,8 +207,8 @@ class GroupedQueryAttention(grouped_attention.GroupedQueryAttention):
         return self.output(join_heads(self.look(query, key, value, mask)))
 
     @property
-    def is_plain(self) -> bool:
-        """Whether the three projections are nothing but linear layers, which can be joined."""
+    def can_join(self) -> bool:
+        """Whether the three projections are nothing but linear layers."""
         return all(type(layer) is nn.Linear for layer in (self.query, self.key, self.value))
 
     def joined(self) -> tuple[Tensor, Tensor | None]:

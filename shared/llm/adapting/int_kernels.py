@@ -24,7 +24,9 @@ class _Kernel:
 
     def __init__(self, name: str) -> None:
         self.name, self.laid_out, self.missing = name, None, False
-        self.part: Callable[[Tensor], Tensor] | None = None  # its share of a product of several
+        self.joint: nn.Module | None = (
+            None  # a layer that does the work of several of which this is the first
+        )
 
     def __deepcopy__(self, memo: dict) -> _Kernel:
         return self  # `Reader` copies a model each time it is used; the order of the weights need not be made again
@@ -43,8 +45,6 @@ class Int8Kernel(_Kernel):
 
     def __call__(self, x: Tensor, levels: Tensor, scale: Tensor, bias: Tensor | None) -> Tensor:
         try:
-            if self.part is not None:
-                return self.part(x)
             if self.name == "dynamic":
                 if self.laid_out is None:
                     self.laid_out = _dynamic(levels, scale, bias)
@@ -62,6 +62,16 @@ class Int8Kernel(_Kernel):
         y = y.view(*x.shape[:-1], -1)
         return y if bias is None else y + bias
 
+    def alone(
+        self, levels: Tensor, scale: Tensor, bias: Tensor | None
+    ) -> Callable[[Tensor], Tensor] | None:
+        """The same for float32 as a function of x only, of the kernel "dynamic"; None: there is none."""
+        if self.name != "dynamic" or not self.suits(levels):
+            return None
+        self(levels.new_zeros(1, levels.shape[1], dtype=scale.dtype), levels, scale, bias)
+        product, laid_out = torch.ops.quantized.linear_dynamic, self.laid_out
+        return None if self.missing else lambda x: product(x, laid_out, SEVEN_BITS)
+
 
 def _dynamic(levels: Tensor, scale: Tensor, bias: Tensor | None) -> object:
     """The weights in the order that `linear_dynamic` wants them; it finds the scale of x anew at each call."""
@@ -70,39 +80,6 @@ def _dynamic(levels: Tensor, scale: Tensor, bias: Tensor | None) -> object:
         zero = torch.zeros(len(scale), dtype=torch.long)
         weight = torch._make_per_channel_quantized_tensor(levels, scale.double(), zero, 0)
         return torch.ops.quantized.linear_prepack(weight, None if bias is None else bias.float())
-
-
-class JointProduct:
-    """Layers that read the same x as one product: queries, keys and values. A third of the calls, and each call has
-    something to do: a product of one row with 768 × 768 bytes is over before two cores are awake.
-
-    parts: (levels, scale, bias) of each layer. The first of them to be called computes for all; that the others are
-    called with the same x is seen by its being the same object.
-    """
-
-    def __init__(self, parts: list[tuple[Tensor, Tensor, Tensor | None]]) -> None:
-        self.parts, self.laid_out, self.x, self.y = parts, None, None, None
-        ends = torch.tensor([len(levels) for levels, _, _ in parts]).cumsum(0).tolist()
-        self.spans = list(zip([0, *ends], ends))
-
-    def part(self, number: int) -> Callable[[Tensor], Tensor]:
-        """The function from x to the output of one layer."""
-        start, end = self.spans[number]
-
-        def compute(x: Tensor) -> Tensor:
-            if x is not self.x:
-                if self.laid_out is None:
-                    levels, scale, bias = zip(*self.parts)
-                    bias = None if bias[0] is None else torch.cat(bias)
-                    self.laid_out = _dynamic(torch.cat(levels), torch.cat(scale), bias)
-                self.y = torch.ops.quantized.linear_dynamic(x.float(), self.laid_out, SEVEN_BITS)
-                self.x = x
-            y = self.y[..., start:end].to(x.dtype)
-            if number == len(self.parts) - 1:
-                self.x = self.y = None
-            return y
-
-        return compute
 
 
 class Int4Kernel(_Kernel):

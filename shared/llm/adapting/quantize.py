@@ -12,11 +12,12 @@ Sources: 8 bits: Dettmers et al. (2208.07339); 4 bits by groups: Frantar et al. 
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
 
-from shared.llm.adapting.int_kernels import Int4Kernel, Int8Kernel, JointProduct
+from shared.llm.adapting.int_kernels import Int4Kernel, Int8Kernel
 
 KERNELS = ("plain", "weight_only", "dynamic")
 
@@ -110,9 +111,29 @@ class Int8Linear(nn.Module):
         bias = None if linear.bias is None else linear.bias.detach().clone()
         return cls(*quantize_int8(linear.weight.detach()), bias, kernel)
 
+    @staticmethod
+    def joined(layers: Sequence[Int8Linear]) -> Int8Linear | None:
+        """Layers that read the same x as one, with their outputs side by side; None where the kernel is "plain".
+
+        A product of one row with 768 × 768 bytes is over before two cores are awake. What was joined is kept with the
+        first layer's kernel, which all copies of a model share.
+        """
+        kernel = layers[0].kernel
+        if kernel.name == "plain":
+            return None
+        if kernel.joint is None:
+            tensors = [_side_by_side(layers, name) for name in ("levels", "scale", "bias")]
+            kernel.joint = Int8Linear(*tensors, kernel.name)
+        return kernel.joint
+
     @property
     def weight(self) -> Tensor:
         return dequantize_int8(self.levels, self.scale)
+
+    def way(self, rows: int) -> Callable[[Tensor], Tensor] | None:
+        """The kernel alone, for float32 on a CPU, where nothing need be asked any more; None where it cannot be had."""
+        fits = self.scale.device.type == "cpu" and self.scale.dtype == torch.float32
+        return self.kernel.alone(self.levels, self.scale, self.bias) if fits else None
 
     def forward(self, x: Tensor) -> Tensor:
         kernel = self.kernel
@@ -156,6 +177,18 @@ class Int4Linear(nn.Module):
         levels, scale, offset = quantize_int4(linear.weight.detach(), group, symmetric)
         bias = None if linear.bias is None else linear.bias.detach().clone()
         return cls(pack_int4(levels), scale, None if symmetric else offset, bias, kernel)
+
+    @staticmethod
+    def joined(layers: Sequence[Int4Linear]) -> Int4Linear | None:
+        """As `Int8Linear.joined`."""
+        kernel = layers[0].kernel
+        if kernel.name == "plain":
+            return None
+        if kernel.joint is None:
+            names = ("packed", "scale", "offset", "bias")
+            tensors = [_side_by_side(layers, name) for name in names]
+            kernel.joint = Int4Linear(*tensors, kernel.name)
+        return kernel.joint
 
     @property
     def offsets(self) -> Tensor:
@@ -233,8 +266,6 @@ def quantize(
     for name, new in quantized.items():
         owner, _, leaf = name.rpartition(".")
         setattr(small.get_submodule(owner), leaf, new)
-    for module in small.modules():
-        _join([getattr(module, name, None) for name in ("query", "key", "value")])
     return small
 
 
@@ -269,12 +300,9 @@ def size_in_bytes(model: nn.Module) -> int:
     return sum(t.numel() * t.element_size() for t in tensors.values())
 
 
-def _join(layers: list[nn.Module | None]) -> None:
-    """Queries, keys and values of an attention layer become one product, where the kernel is "dynamic"."""
-    if all(isinstance(layer, Int8Linear) and layer.kernel.name == "dynamic" for layer in layers):
-        joint = JointProduct([(layer.levels, layer.scale, layer.bias) for layer in layers])
-        for number, layer in enumerate(layers):
-            layer.kernel.part = joint.part(number)
+def _side_by_side(layers: Sequence[nn.Module], name: str) -> Tensor | None:
+    tensors = [getattr(layer, name) for layer in layers]
+    return None if tensors[0] is None else torch.cat(tensors)
 
 
 def _check_kernel(kernel: str, allowed: tuple[str, ...]) -> None:

@@ -1,4 +1,4 @@
-"""The same model, quicker at reading a few tokens at a time, as it does while it writes several texts side by side.
+"""The same model, quicker at reading a few tokens at a time, as it does while it writes.
 
 A linear layer with 8 rows of input does little work on many weights, and torch, on a CPU, hands x Wᵀ to a kernel for
 large products that first rearranges W, every time. Two ways around it: W may be kept rearranged (Intel's MKL can, for
@@ -8,15 +8,19 @@ one number of rows; it takes the memory of the weights once more), and W xᵀ, t
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable, Sequence
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
+from shared.llm.model import LanguageModel
+from shared.llm.writing.straight import StraightModel
 from shared.nn import fused
 from shared.nn.attention import fused_attention, scaled_dot_product_attention
 from shared.nn.grouped_attention import GroupedQueryAttention
 
-PACKED_ROWS = range(3, 13)  # where packing was measured to be faster than x Wᵀ and W xᵀ
+PACKED_ROWS = (1, *range(3, 13))  # where packing was measured to be faster than x Wᵀ and W xᵀ
 TURNED_ROWS = range(5, 65)  # where W xᵀ was measured to be faster than x Wᵀ
 
 
@@ -32,27 +36,47 @@ class NarrowLinear(nn.Module):
         self.weight, self.bias, self.rows = linear.weight, linear.bias, rows
         self._packed = _pack(self.weight.detach(), rows) if rows in PACKED_ROWS else None
 
+    @classmethod
+    def joined(cls, layers: Sequence[nn.Linear], rows: int = 0) -> NarrowLinear:
+        """Several layers that read the same as one, with their outputs side by side: a copy of the weights."""
+        weight = torch.cat([layer.weight.detach() for layer in layers])
+        layer = nn.Linear(*reversed(weight.shape), layers[0].bias is not None, device="meta")
+        layer.weight = nn.Parameter(weight, requires_grad=False)
+        if layers[0].bias is not None:
+            bias = torch.cat([layer.bias.detach() for layer in layers])
+            layer.bias = nn.Parameter(bias, requires_grad=False)
+        return cls(layer, rows)
+
     def forward(self, x: Tensor) -> Tensor:
-        rows = x.shape[:-1].numel()
-        if x.device.type != "cpu" or x.dtype != torch.float32 or torch.is_grad_enabled():
-            return nn.functional.linear(x, self.weight, self.bias)
-        if self._packed is not None and self.rows < 2 * rows <= 2 * self.rows:
-            flat = nn.functional.pad(x.reshape(rows, -1), (0, 0, 0, self.rows - rows))
-            y = torch.ops.mkl._mkl_linear(flat, self._packed, self.weight, self.bias, self.rows)
-            return y[:rows].view(*x.shape[:-1], -1)
+        rows, fits = x.shape[:-1].numel(), x.dtype == torch.float32 and not torch.is_grad_enabled()
+        way = self.way(rows) if fits else None
+        if way is None:
+            return F.linear(x, self.weight, self.bias)
+        return way(x.reshape(rows, -1)).view(*x.shape[:-1], -1)
+
+    def way(self, rows: int) -> Callable[[Tensor], Tensor] | None:
+        """The quickest function from x to the output for so many rows of float32 on a CPU: (rows, d_in) → (rows, d_out)
+
+        It has no gradients. None where the weights are of another kind or in another place.
+        """
+        weight, bias, packed, most = self.weight, self.bias, self._packed, self.rows
+        if weight.device.type != "cpu" or weight.dtype != torch.float32:
+            return None
+        if packed is not None and most < 2 * rows <= 2 * most:
+            product = torch.ops.mkl._mkl_linear.default
+            if rows == most:
+                return lambda x: product(x, packed, weight, bias, most)
+            more = (0, 0, 0, most - rows)
+            return lambda x: product(F.pad(x, more), packed, weight, bias, most)[:rows]
         if rows == 1:  # a product with one vector, for which there is a routine of its own
-            y = (
-                self.weight.mv(x.flatten())
-                if self.bias is None
-                else self.bias.addmv(self.weight, x.flatten())
-            )
-            return y.view(*x.shape[:-1], -1)
+            if bias is None:
+                return lambda x: weight.mv(x[0])[None]
+            return lambda x: torch.addmv(bias, weight, x[0])[None]
         if rows not in TURNED_ROWS:
-            return nn.functional.linear(x, self.weight, self.bias)
-        y = torch.mm(self.weight, x.reshape(rows, -1).T).T.contiguous()  # (rows, d_out)
-        if self.bias is not None:
-            y += self.bias
-        return y.view(*x.shape[:-1], -1)
+            return lambda x: F.linear(x, weight, bias)
+        if bias is None:
+            return lambda x: torch.mm(weight, x.T).T.contiguous()
+        return lambda x: torch.mm(weight, x.T).T.contiguous().add_(bias)
 
 
 class NarrowAttention(fused.GroupedQueryAttention):
@@ -62,6 +86,10 @@ class NarrowAttention(fused.GroupedQueryAttention):
     repeated, which is a copy of the whole cache at each step. Measured on one core, 16 query heads on 8 of 128 numbers,
     8 texts of 512 tokens: 2 ms for a block instead of 45.
     """
+
+    @property
+    def can_join(self) -> bool:
+        return getattr(self, "all_three", None) is not None
 
     def project(self, x: Tensor) -> Tensor:
         return self.all_three(x)
@@ -75,8 +103,14 @@ class NarrowAttention(fused.GroupedQueryAttention):
         return fused_attention(grouped, key, value, mask).flatten(-3, -2).unsqueeze(-2)
 
 
+def rows_worth_packing(n: int, room: int) -> int:
+    """How many rows to pack for where n texts grow by up to `room` tokens: none where packing takes longer than it
+    saves. It takes as long as twenty steps; one row gains an eighth, several about a half."""
+    return n if room >= (192 if n == 1 else 32) else 0
+
+
 def narrow(model: nn.Module, rows: int = 0) -> nn.Module:
-    """A copy of a model, in evaluation mode, that shares its weights, with the two narrow classes in their places.
+    """A copy of a model, in evaluation mode, that shares its weights, with the classes of here in their places.
 
     rows: the number of rows to pack the weights for; 0: no packing. A copy that was made before is given back as it is,
     so that one who generates often makes it once.
@@ -88,25 +122,27 @@ def narrow(model: nn.Module, rows: int = 0) -> nn.Module:
     for module in list(model.modules()):
         if type(module) in (GroupedQueryAttention, fused.GroupedQueryAttention):
             module.__class__ = NarrowAttention
-            if module.is_plain:
-                module.all_three = _joined(module, rows)
+            module.all_three = _joined([module.query, module.key, module.value], rows)
         for name, child in list(module.named_children()):
             if type(child) is nn.Linear and not (
-                hasattr(module, "all_three") and name in ("query", "key", "value")
+                getattr(module, "all_three", None) and name in ("query", "key", "value")
             ):
                 setattr(module, name, NarrowLinear(child, rows))
+    if type(model) is LanguageModel:
+        model.__class__, model.steps = StraightModel, {}
     model.is_narrow = True
     return model
 
 
-def _joined(attention: fused.GroupedQueryAttention, rows: int) -> NarrowLinear:
-    """The three projections as one layer: a copy of their weights, of GPT-2's smallest a sixth. One product is the work
-    of three, but it is begun once instead of three times."""
-    weight, bias = (None if t is None else t.detach() for t in attention.joined())
-    layer = nn.Linear(*reversed(weight.shape), bias is not None, device="meta")
-    layer.weight = nn.Parameter(weight, requires_grad=False)
-    layer.bias = None if bias is None else nn.Parameter(bias, requires_grad=False)
-    return NarrowLinear(layer, rows)
+def _joined(layers: Sequence[nn.Module], rows: int) -> nn.Module | None:
+    """Layers that read the same as one: one product is the work of three, but it is begun once instead of three times.
+    None where they are of a kind that cannot be joined."""
+    kind = type(layers[0])
+    if any(type(layer) is not kind for layer in layers):
+        return None
+    if kind is nn.Linear:
+        return NarrowLinear.joined(layers, rows)
+    return kind.joined(layers) if hasattr(kind, "joined") else None
 
 
 def _pack(weight: Tensor, rows: int) -> Tensor | None:

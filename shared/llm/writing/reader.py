@@ -13,7 +13,7 @@ from torch import Tensor
 
 from shared.llm.model import LanguageModel
 from shared.llm.writing.cache import KVCache
-from shared.llm.writing.narrow import narrow
+from shared.llm.writing.narrow import narrow, rows_worth_packing
 
 
 class Reader:
@@ -62,8 +62,7 @@ class Reader:
         self.slide = max(1, self.context // 4) if slide is None else slide
         if not 1 <= self.slide <= self.context:
             raise ValueError(f"slide is {slide}; it must be from 1 to {self.context}, the context.")
-        # Packing costs about as much time as it saves in a dozen steps.
-        self.model, self.cache = narrow(model, len(texts) if room >= 32 else 0), cache
+        self.model, self.cache = narrow(model, rows_worth_packing(len(texts), room)), cache
         self.device = next(model.parameters()).device
         self.texts = [list(text) for text in texts]
         self.room = room

@@ -11,7 +11,8 @@ whole process, from its start to its saved model.
     bits    bits per byte of ours after the seconds that nanoGPT took
     tuned   the same two beside nanoGPT tuned: its whole recipe, and only as many steps as 2.515 takes
     speed   forward and backward of 6 layers × 384, vocabulary 4,096, 8 × 256 tokens, beside nanoGPT and transformers.
-            Ours as `bumblebee llm` trains for longer than five minutes, with its blocks compiled, and as it is; the
+            Ours with as many heads as theirs, as it is and with its blocks compiled (as `bumblebee llm` trains for
+            longer than five minutes), and with 2 heads of keys and values for 6 of queries, as our sizes have it; the
             others as their documents run them on a CPU: not compiled.
 Exit status 1 where a bound of the table is missed.
 """
@@ -32,7 +33,7 @@ from pathlib import Path
 
 import numpy as np
 
-COMPILED = "ours, compiled"
+COMPILED, GROUPED = "ours, compiled", "ours, grouped heads"
 GOAL = 2.515  # bits per byte, what nanoGPT's documented recipe ends with
 OUR_STEPS, TUNED_STEPS = 100, 1330  # steps to just below the goal
 RECIPE = {
@@ -185,9 +186,9 @@ def speed(checkout: Path, rounds: int) -> bool:
         "d_head": 64,
         "d_hidden": 1024,
     }
-    own, compiled = (
-        NextTokenLoss(LanguageModel(qwen3(4096, max_length=length, **sizes), Parts.fused()))
-        for _ in range(2)
+    own, compiled, grouped = (
+        NextTokenLoss(LanguageModel(qwen3(4096, max_length=length, **changed), Parts.fused()))
+        for changed in (sizes, sizes, {**sizes, "n_kv_heads": 2})
     )
     for block in compiled.model.stack.blocks:
         block.compile()
@@ -211,10 +212,17 @@ def speed(checkout: Path, rounds: int) -> bool:
     losses = {
         "ours": lambda: own(inputs, targets)[0],
         COMPILED: lambda: compiled(inputs, targets)[0],
+        GROUPED: lambda: grouped(inputs, targets)[0],
         "nanoGPT": lambda: nano(inputs, targets)[1],
         "transformers' GPT-2": lambda: theirs(inputs, labels=inputs).loss,
     }
-    models = {"ours": own, COMPILED: compiled, "nanoGPT": nano, "transformers' GPT-2": theirs}
+    models = {
+        "ours": own,
+        COMPILED: compiled,
+        GROUPED: grouped,
+        "nanoGPT": nano,
+        "transformers' GPT-2": theirs,
+    }
     reached = True
     for dtype in (torch.float32, torch.bfloat16):
         best = dict.fromkeys(losses, float("inf"))
@@ -240,10 +248,10 @@ def speed(checkout: Path, rounds: int) -> bool:
                 f"{dtype!s:15} {name:20} {rows * length / seconds:8,.0f} tokens/s  {count:,} parameters"
             )
         print(
-            f"{dtype!s:15} ours is {peer / best[COMPILED]:.2f}× the faster of the others (at least 1.1×), "
-            f"{peer / best['ours']:.2f}× without compiling"
+            f"{dtype!s:15} the faster of the others: ours is {peer / best['ours']:.2f}× (at least 1.1×), "
+            f"compiled {peer / best[COMPILED]:.2f}×, with grouped heads {peer / best[GROUPED]:.2f}×"
         )
-        reached &= peer / best[COMPILED] >= 1.1
+        reached &= peer / min(best["ours"], best[COMPILED]) >= 1.1
     return reached
 
 

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from shared.llm.model import LanguageModel
 from shared.llm.writing.cache import KVCache
+from shared.llm.writing.narrow import narrow
 from shared.llm.writing.sampling import keep_top_k, keep_top_p
 
 
@@ -76,7 +77,7 @@ def speculate(
     generator = torch.Generator().manual_seed(seed)
     how = (temperature, top_k, top_p)
     capacity = len(prompt) + max_tokens + ahead + 1
-    large, small = Memory(model, capacity), Memory(draft, capacity)
+    large, small = (Memory(narrow(one), capacity) for one in (model, draft))
     text, written = list(prompt), Written()
     with torch.inference_mode():
         while len(written.tokens) < max_tokens:

@@ -128,12 +128,7 @@ class LanguageModel(nn.Module):
         x = self._embed(tokens, positions, token_types)
         if mask is None:
             mask = self._mask(tokens, real, documents, start)
-        for i, block in enumerate(self.stack.blocks):
-            more = {} if caches is None else {"cache": caches[i]}
-            if self.recompute and self.training:
-                x = checkpoint(block, x, mask=mask, positions=positions, use_reentrant=False)
-            else:
-                x = block(x, mask=mask, positions=positions, **more)
+        x = self._through(x, mask, positions, caches)
         return x if self.stack.norm is None else self.stack.norm(x)
 
     def logits(self, hidden: Tensor) -> Tensor:
@@ -167,6 +162,18 @@ class LanguageModel(nn.Module):
         if self.embedding_norm is not None:
             x = self.embedding_norm(x)
         return self.parts.dropout(x, self.config.dropout, self.training)
+
+    def _through(
+        self, x: Tensor, mask: Tensor | None, positions: Tensor, caches: Sequence[Cache] | None
+    ) -> Tensor:
+        """The stream through all blocks: (n, length, d_model) → the same shape."""
+        for i, block in enumerate(self.stack.blocks):
+            more = {} if caches is None else {"cache": caches[i]}
+            if self.recompute and self.training:
+                x = checkpoint(block, x, mask=mask, positions=positions, use_reentrant=False)
+            else:
+                x = block(x, mask=mask, positions=positions, **more)
+        return x
 
     def _mask(
         self, tokens: Tensor, real: Tensor | None, documents: Tensor | None, start: int

@@ -5,6 +5,7 @@ Each is a twin of the piece of the same name in `attention`, `norms` and `feed_f
 that weights move from one to the other.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -211,15 +212,16 @@ class GroupedQueryAttention(grouped_attention.GroupedQueryAttention):
         """Whether the three projections are nothing but linear layers."""
         return all(type(layer) is nn.Linear for layer in (self.query, self.key, self.value))
 
-    def joined(self) -> tuple[Tensor, Tensor | None]:
-        """The weights of the three projections as one, and their biases."""
-        layers = (self.query, self.key, self.value)
-        bias = None if self.query.bias is None else torch.cat([layer.bias for layer in layers])
-        return torch.cat([layer.weight for layer in layers]), bias
-
     def project(self, x: Tensor) -> Tensor:
         """Queries, keys and values side by side: (..., d_model) → (..., (n_heads + 2 · n_kv_heads) · d)"""
-        return F.linear(x, *self.joined())
+        return F.linear(x, *side_by_side((self.query, self.key, self.value)))
+
+
+def side_by_side(layers: Sequence[nn.Linear]) -> tuple[Tensor, Tensor | None]:
+    """(weight, bias) of one layer that does the work of several that read the same."""
+    biases = [layer.bias for layer in layers]
+    bias = None if biases[0] is None else torch.cat(biases)
+    return torch.cat([layer.weight for layer in layers]), bias
 
 
 class TransformerBlock(transformer.TransformerBlock):

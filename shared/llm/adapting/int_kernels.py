@@ -24,9 +24,8 @@ class _Kernel:
 
     def __init__(self, name: str) -> None:
         self.name, self.laid_out, self.missing = name, None, False
-        self.joint: nn.Module | None = (
-            None  # a layer that does the work of several of which this is the first
-        )
+        # A layer that does the work of several, of which the kernel's own is the first.
+        self.joint: nn.Module | None = None
 
     def __deepcopy__(self, memo: dict) -> _Kernel:
         return self  # `Reader` copies a model each time it is used; the order of the weights need not be made again

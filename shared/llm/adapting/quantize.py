@@ -83,7 +83,30 @@ def unpack_int4(packed: Tensor) -> Tensor:
     return torch.stack([packed & 15, packed >> 4], dim=-1).flatten(-2)
 
 
-class Int8Linear(nn.Module):
+class _Quantized(nn.Module):
+    """What the layers of 8 and 4 bits share."""
+
+    TENSORS: tuple[str, ...]  # what it is made of, each with a row for each output, or None
+
+    @classmethod
+    def joined(cls, layers: Sequence[_Quantized]) -> _Quantized | None:
+        """Layers that read the same x as one, with their outputs side by side; None where the kernel is "plain".
+
+        A product of one row with 768 × 768 bytes is over before two cores are awake. What was joined is kept with the
+        first layer's kernel, which all copies of a model share, as long as they stay where they are.
+        """
+        kernel, scale = layers[0].kernel, layers[0].scale
+        if kernel.name == "plain":
+            return None
+        kept = kernel.joint
+        if kept is None or (kept.scale.device, kept.scale.dtype) != (scale.device, scale.dtype):
+            parts = [[getattr(layer, name) for layer in layers] for name in cls.TENSORS]
+            tensors = [None if part[0] is None else torch.cat(part) for part in parts]
+            kernel.joint = cls(*tensors, kernel.name)
+        return kernel.joint
+
+
+class Int8Linear(_Quantized):
     """A linear layer whose weights are int8: (..., d_in) → (..., d_out). It is for use, not for training.
 
     kernel: "plain":       the weights are made float again and multiplied: what the others are compared with; gradients
@@ -94,6 +117,8 @@ class Int8Linear(nn.Module):
                            of one batch touch each other in the last digits. Its kernel keeps the weights a second time
     weight: an attribute: the float weights, made each time one asks
     """
+
+    TENSORS = ("levels", "scale", "bias")
 
     def __init__(
         self, levels: Tensor, scale: Tensor, bias: Tensor | None = None, kernel: str = "dynamic"
@@ -111,21 +136,6 @@ class Int8Linear(nn.Module):
         bias = None if linear.bias is None else linear.bias.detach().clone()
         return cls(*quantize_int8(linear.weight.detach()), bias, kernel)
 
-    @staticmethod
-    def joined(layers: Sequence[Int8Linear]) -> Int8Linear | None:
-        """Layers that read the same x as one, with their outputs side by side; None where the kernel is "plain".
-
-        A product of one row with 768 × 768 bytes is over before two cores are awake. What was joined is kept with the
-        first layer's kernel, which all copies of a model share.
-        """
-        kernel = layers[0].kernel
-        if kernel.name == "plain":
-            return None
-        if kernel.joint is None:
-            tensors = [_side_by_side(layers, name) for name in ("levels", "scale", "bias")]
-            kernel.joint = Int8Linear(*tensors, kernel.name)
-        return kernel.joint
-
     @property
     def weight(self) -> Tensor:
         return dequantize_int8(self.levels, self.scale)
@@ -142,12 +152,14 @@ class Int8Linear(nn.Module):
         return nn.functional.linear(x, self.weight.to(x.dtype), self.bias)
 
 
-class Int4Linear(nn.Module):
+class Int4Linear(_Quantized):
     """A linear layer whose weights have 4 bits, two in a byte: (..., d_in) → (..., d_out). For use, not for training.
 
     packed: (d_out, d_in / 2) uint8   scale, offset: (d_out, groups); offset None: symmetric, −8 · scale
     kernel: "plain" or "weight_only", as in `Int8Linear`. The kernel keeps the weights a second time, in its own order.
     """
+
+    TENSORS = ("packed", "scale", "offset", "bias")
 
     def __init__(
         self,
@@ -177,18 +189,6 @@ class Int4Linear(nn.Module):
         levels, scale, offset = quantize_int4(linear.weight.detach(), group, symmetric)
         bias = None if linear.bias is None else linear.bias.detach().clone()
         return cls(pack_int4(levels), scale, None if symmetric else offset, bias, kernel)
-
-    @staticmethod
-    def joined(layers: Sequence[Int4Linear]) -> Int4Linear | None:
-        """As `Int8Linear.joined`."""
-        kernel = layers[0].kernel
-        if kernel.name == "plain":
-            return None
-        if kernel.joint is None:
-            names = ("packed", "scale", "offset", "bias")
-            tensors = [_side_by_side(layers, name) for name in names]
-            kernel.joint = Int4Linear(*tensors, kernel.name)
-        return kernel.joint
 
     @property
     def offsets(self) -> Tensor:
@@ -298,11 +298,6 @@ def size_in_bytes(model: nn.Module) -> int:
     """What the parameters and buffers of a model take, each tensor once."""
     tensors = {t.data_ptr(): t for t in [*model.parameters(), *model.buffers()]}
     return sum(t.numel() * t.element_size() for t in tensors.values())
-
-
-def _side_by_side(layers: Sequence[nn.Module], name: str) -> Tensor | None:
-    tensors = [getattr(layer, name) for layer in layers]
-    return None if tensors[0] is None else torch.cat(tensors)
 
 
 def _check_kernel(kernel: str, allowed: tuple[str, ...]) -> None:

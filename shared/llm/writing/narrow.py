@@ -15,9 +15,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from shared.llm.model import LanguageModel
-from shared.llm.writing.straight import StraightModel
+from shared.llm.writing.straight import ATTENTIONS, StraightModel
 from shared.nn import fused
-from shared.nn.attention import fused_attention, scaled_dot_product_attention
+from shared.nn.attention import fused_attention
 from shared.nn.grouped_attention import GroupedQueryAttention
 
 PACKED_ROWS = (1, *range(3, 13))  # where packing was measured to be faster than x Wᵀ and W xᵀ
@@ -39,12 +39,10 @@ class NarrowLinear(nn.Module):
     @classmethod
     def joined(cls, layers: Sequence[nn.Linear], rows: int = 0) -> NarrowLinear:
         """Several layers that read the same as one, with their outputs side by side: a copy of the weights."""
-        weight = torch.cat([layer.weight.detach() for layer in layers])
-        layer = nn.Linear(*reversed(weight.shape), layers[0].bias is not None, device="meta")
+        weight, bias = (None if t is None else t.detach() for t in fused.side_by_side(layers))
+        layer = nn.Linear(*reversed(weight.shape), bias is not None, device="meta")
         layer.weight = nn.Parameter(weight, requires_grad=False)
-        if layers[0].bias is not None:
-            bias = torch.cat([layer.bias.detach() for layer in layers])
-            layer.bias = nn.Parameter(bias, requires_grad=False)
+        layer.bias = None if bias is None else nn.Parameter(bias, requires_grad=False)
         return cls(layer, rows)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -95,8 +93,8 @@ class NarrowAttention(fused.GroupedQueryAttention):
         return self.all_three(x)
 
     def look(self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
-        known = (scaled_dot_product_attention, fused_attention, fused.attention)
-        if query.shape[-2] > 1 or self.n_heads == self.n_kv_heads or self.attention not in known:
+        same_heads = self.n_heads == self.n_kv_heads
+        if query.shape[-2] > 1 or same_heads or self.attention not in ATTENTIONS:
             return super().look(query, key, value, mask)
         # (..., n_heads, 1, d) → (..., n_kv_heads, times, d)
         grouped = query.squeeze(-2).unflatten(-2, (self.n_kv_heads, -1))

@@ -3,7 +3,7 @@
 Such a step does little in many small pieces: a model of GPT-2's smallest size reads half a gigabyte of weights, 18 ms
 on two cores, and the way there, through 150 modules that each ask again what never changes, took 4 ms more. Here what
 stays the same from token to token is settled once, and between the products stands only what must. The numbers are
-those of `LanguageModel.hidden`.
+those of the modules.
 """
 
 from __future__ import annotations
@@ -34,36 +34,25 @@ class StraightModel(LanguageModel):
     Everything else, and a model with parts that are not known here (a learner's own block, say), goes the common one.
     """
 
-    steps: dict[int, list[Callable[..., Tensor]]]  # for a number of texts, one for each block
+    steps: dict[int, list[_Step]]  # for a number of texts, one for each block
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "steps": {}}  # a copy has other weights
 
-    def hidden(
-        self,
-        tokens: Tensor,
-        real: Tensor | None = None,
-        token_types: Tensor | None = None,
-        documents: Tensor | None = None,
-        caches: Sequence[Cache] | None = None,
-        start: int = 0,
-        positions: Tensor | None = None,
-        mask: Tensor | None = None,
+    def _through(
+        self, x: Tensor, mask: Tensor | None, positions: Tensor, caches: Sequence[Cache] | None
     ) -> Tensor:
-        fits = tokens.shape[1] == 1 and caches is not None and real is None and documents is None
-        steps = self._steps(len(tokens)) if fits and not torch.is_grad_enabled() else None
+        fits = x.shape[1] == 1 and caches is not None and not torch.is_grad_enabled()
+        steps = self._steps(len(x)) if fits else None
         if not steps:
-            rest = (caches, start, positions, mask)
-            return super().hidden(tokens, real, token_types, documents, *rest)
-        if positions is None:
-            positions = torch.tensor([start], device=tokens.device)
-        x = self._embed(tokens, positions, token_types)[:, 0]  # (n, d_model)
+            return super()._through(x, mask, positions, caches)
         if mask is not None and mask.ndim > 2:
             mask = mask.unsqueeze(-3)  # an axis for the heads
         turn = steps[0].turn_for(positions, x.dtype)
+        x = x[:, 0]  # (n, d_model)
         for step, cache in zip(steps, caches):
             x = step(x, mask, turn, cache)
-        return (x if self.stack.norm is None else self.stack.norm(x))[:, None]
+        return x[:, None]
 
     def _steps(self, n: int) -> list[_Step]:
         if n not in self.steps:

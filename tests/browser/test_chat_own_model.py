@@ -3,16 +3,13 @@
 What the page does with sure answers is in `test_chat_page`; here the chain holds: run, index, serve, ask, page.
 """
 
-import contextlib
 import os
 import re
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
-import httpx
 import pytest
 from test_chat_page import answers, ask, browser, done, opened, shots, until
 from test_jupyterlab import CHROMIUM
@@ -56,16 +53,6 @@ def made(tmp_path_factory):
     return base / "run", base / "index"
 
 
-def until_it_answers(address):
-    end = time.monotonic() + 20
-    while True:
-        with contextlib.suppress(httpx.TransportError):
-            if httpx.get(f"{address}/health", trust_env=False).status_code == 200:
-                return
-        assert time.monotonic() < end, "the server does not answer"
-        time.sleep(0.05)
-
-
 @pytest.fixture
 def served_address(made):
     run, index = made
@@ -77,7 +64,6 @@ def served_address(made):
                 break
         address = re.search(r"^chat +(\S+)", said, re.M)
         assert address, said
-        until_it_answers(address[1])
         yield address[1]
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=30)

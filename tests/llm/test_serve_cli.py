@@ -125,10 +125,8 @@ def test_it_starts_answers_and_stops(folders):
                 if "Ctrl+C" in line:
                     break
             address = re.search(r"http://127\.0\.0\.1:\d+", said)[0]
-            with httpx.Client(base_url=address, timeout=20, trust_env=False) as client:
-                until = 100
-                while until and not _reached(client):
-                    until -= 1
+            # Whoever has read the address may ask at once: nobody is refused.
+            with httpx.Client(base_url=address, timeout=60, trust_env=False) as client:
                 asked = {"messages": [{"role": "user", "content": "Hi"}], "max_tokens": 5}
                 answer = client.post("/v1/chat/completions", json=asked)
                 assert answer.status_code == 200, answer.text
@@ -138,10 +136,3 @@ def test_it_starts_answers_and_stops(folders):
         finally:
             process.kill()
     assert "million parameters" in said and "Traceback" not in said
-
-
-def _reached(client):
-    try:
-        return client.get("/health").status_code == 200
-    except httpx.TransportError:
-        return False

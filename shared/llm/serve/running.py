@@ -15,12 +15,16 @@ SECONDS_TO_FINISH = 5  # for answers that are being written when the server is s
 
 
 def bound(host: str, port: int) -> socket.socket:
-    """A socket on the address. Raises ValueError where it is taken, or no address of this machine."""
+    """A socket that listens on the address: who asks before the server runs waits for it, and is not turned away.
+
+    Raises ValueError where the address is taken, or is none of this machine.
+    """
     place = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
     if os.name != "nt":  # there it means that two servers may have one port
         place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         place.bind((host, port))
+        place.listen()
     except OverflowError:
         place.close()
         raise ValueError(f"port is {port}; it must be from 0 to 65535.") from None

@@ -74,11 +74,14 @@ class RMSNorm(nn.RMSNorm):
 
 def rms_norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
     """What `RMSNorm` computes; weight: (d,), or (..., d) where it differs along further last axes of x."""
-    if x.device.type != "cpu" or torch.compiler.is_compiling():
+    if x.device.type != "cpu":
         return F.rms_norm(x, x.shape[-1:], None, eps) * weight
     low = torch.is_autocast_enabled("cpu")
+    dtype = torch.get_autocast_dtype("cpu") if low else x.dtype
+    if torch.compiler.is_compiling():
+        return (F.rms_norm(x, x.shape[-1:], None, eps) * weight).to(dtype)
     kind = _RMSNorm if weight.ndim == 1 else _RMSNormOfHeads
-    return kind.apply(x, weight, eps, torch.get_autocast_dtype("cpu") if low else x.dtype)
+    return kind.apply(x, weight, eps, dtype)
 
 
 def _inverse_size(x: Tensor, eps: float) -> Tensor:

@@ -36,6 +36,17 @@ def test_the_same_numbers_and_gradients(ours, theirs):
     torch.testing.assert_close(twin.grad, x.grad, atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.parametrize("d", [16, (3, 16)], ids=["stream", "heads"])
+def test_a_norm_gives_the_half_precision_that_autocast_asks_for(d):
+    """Compiled too: queries in float32 would go to a kernel that is slow with bfloat16."""
+    torch._dynamo.reset()
+    x, weight = torch.randn(5, 3, 16), torch.ones(d)
+    for norm in (fused.rms_norm, torch.compile(fused.rms_norm, backend="eager")):
+        assert norm(x, weight, 1e-6).dtype == torch.float32
+        with torch.autocast("cpu", torch.bfloat16):
+            assert norm(x, weight, 1e-6).dtype == torch.bfloat16
+
+
 @pytest.mark.parametrize(("q_len", "k_len"), [(6, 6), (1, 6), (3, 6)])
 def test_the_future_is_masked_without_being_told(q_len, k_len):
     query = torch.randn(2, 3, q_len, 8)

@@ -1,6 +1,6 @@
-"""Pretraining beside nanoGPT: time to a quality, quality after a time, and tokens per second of a step.
+"""Pretraining beside nanoGPT: time to a quality, and quality after a time.
 
-    python bench/pretrain.py --nanogpt CHECKOUT [--data ../shared/data/wikitext-2] [--only time bits tuned speed]
+    python bench/pretrain.py --nanogpt CHECKOUT [--data ../shared/data/wikitext-2] [--only time bits tuned]
 
 nanoGPT is not on PyPI: give a checkout of github.com/karpathy/nanoGPT, whose train.py is run with the recipe that its
 README documents for a CPU (and, "tuned", with the learning rate 6e-3). Both read the bytes of WikiText-2's valid file
@@ -10,10 +10,6 @@ whole process, from its start to its saved model.
     time    seconds to 2.515 bits per byte: nanoGPT's documented recipe, and ours with as many steps as that takes
     bits    bits per byte of ours after the seconds that nanoGPT took
     tuned   the same two beside nanoGPT tuned: its whole recipe, and only as many steps as 2.515 takes
-    speed   forward and backward of 6 layers × 384, vocabulary 4,096, 8 × 256 tokens, beside nanoGPT and transformers.
-            Ours with as many heads as theirs, as it is and with its blocks compiled (as `bumblebee llm` trains for
-            longer than five minutes), and compiled with 2 heads of keys and values for 6 of queries, as our sizes have
-            it; the others as their documents run them on a CPU: not compiled.
 Exit status 1 where a bound of the table is missed.
 """
 
@@ -33,7 +29,6 @@ from pathlib import Path
 
 import numpy as np
 
-COMPILED, GROUPED = "ours, compiled", "ours, compiled, grouped heads"
 GOAL = 2.515  # bits per byte, what nanoGPT's documented recipe ends with
 OUR_STEPS, TUNED_STEPS = 100, 1330  # steps to just below the goal
 RECIPE = {
@@ -163,104 +158,11 @@ def judge_nanogpt(folder: Path, judged: bytes) -> float:
     return sum(losses) / targets.numel() / np.log(2)
 
 
-# The speed of a step
-
-
-def speed(checkout: Path, rounds: int) -> bool:
-    """Prints tokens per second of forward and backward, in turns, the best round of each; whether ours is 1.1×."""
-    import torch
-    from transformers import GPT2Config, GPT2LMHeadModel
-
-    from shared.llm.config import qwen3
-    from shared.llm.model import LanguageModel, Parts
-    from shared.llm.training.loss import NextTokenLoss
-    from shared.llm.training.precision import keep_memory
-
-    keep_memory()  # helps the others too: all run in this process
-    module, rows, length = nanogpt_module(checkout), 8, 256
-    sizes = {
-        "d_model": 384,
-        "n_layers": 6,
-        "n_heads": 6,
-        "n_kv_heads": 6,
-        "d_head": 64,
-        "d_hidden": 1024,
-    }
-    own, compiled, grouped = (
-        NextTokenLoss(LanguageModel(qwen3(4096, max_length=length, **changed), Parts.fused()))
-        for changed in (sizes, sizes, {**sizes, "n_kv_heads": 2})
-    )
-    for block in [*compiled.model.stack.blocks, *grouped.model.stack.blocks]:
-        block.compile()
-    nano = module.GPT(
-        module.GPTConfig(
-            block_size=length,
-            vocab_size=4096,
-            n_layer=6,
-            n_head=6,
-            n_embd=384,
-            dropout=0.0,
-            bias=False,
-        )
-    )
-    dropped = {"resid_pdrop": 0.0, "embd_pdrop": 0.0, "attn_pdrop": 0.0}
-    theirs = GPT2LMHeadModel(
-        GPT2Config(vocab_size=4096, n_positions=length, n_embd=384, n_layer=6, n_head=6, **dropped)
-    ).train()
-    x = torch.randint(4096, (rows, length + 1))
-    inputs, targets = x[:, :-1].contiguous(), x[:, 1:].contiguous()
-    losses = {
-        "ours": lambda: own(inputs, targets)[0],
-        COMPILED: lambda: compiled(inputs, targets)[0],
-        GROUPED: lambda: grouped(inputs, targets)[0],
-        "nanoGPT": lambda: nano(inputs, targets)[1],
-        "transformers' GPT-2": lambda: theirs(inputs, labels=inputs).loss,
-    }
-    models = {
-        "ours": own,
-        COMPILED: compiled,
-        GROUPED: grouped,
-        "nanoGPT": nano,
-        "transformers' GPT-2": theirs,
-    }
-    reached = True
-    for dtype in (torch.float32, torch.bfloat16):
-        best = dict.fromkeys(losses, float("inf"))
-        for turn in range(
-            rounds + 1
-        ):  # in turns, so that a busy machine slows all; the first one warms up
-            for name, loss in losses.items():
-                models[name].zero_grad(set_to_none=True)
-                began = time.perf_counter()
-                with torch.autocast("cpu", torch.bfloat16, enabled=dtype == torch.bfloat16):
-                    value = loss()
-                value.backward()
-                if not turn and name == COMPILED:
-                    print(
-                        f"{dtype!s:15} compiled and first step: {time.perf_counter() - began:.0f} s"
-                    )
-                if turn:
-                    best[name] = min(best[name], time.perf_counter() - began)
-        peer = min(seconds for name, seconds in best.items() if "ours" not in name)
-        for name, seconds in best.items():
-            count = sum(p.numel() for p in models[name].parameters())
-            print(
-                f"{dtype!s:15} {name:29} {rows * length / seconds:8,.0f} tokens/s  {count:,} parameters"
-            )
-        print(
-            f"{dtype!s:15} the faster of the others: ours is {peer / best['ours']:.2f}× (at least 1.1×), "
-            f"compiled {peer / best[COMPILED]:.2f}×, with grouped heads {peer / best[GROUPED]:.2f}×"
-        )
-        reached &= peer / min(best["ours"], best[COMPILED]) >= 1.1
-    return reached
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--nanogpt", type=Path, help="a checkout of nanoGPT")
     parser.add_argument("--data", type=Path, default=Path("../shared/data/wikitext-2"))
-    parser.add_argument("--only", nargs="+", default=["time", "bits", "tuned", "speed"])
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--only", nargs="+", default=["time", "bits", "tuned"])
     parser.add_argument("--nanogpt-seconds", type=float, help="for `bits` alone: what it took")
     parser.add_argument("--child", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--started", type=float, help=argparse.SUPPRESS)
@@ -307,8 +209,6 @@ def main() -> int:
             if name in chosen.only:
                 print(f"lower than {name} by {theirs - bits:.3f} (at least {least})")
                 reached &= theirs - bits >= least and seconds <= took
-    if "speed" in chosen.only:
-        reached &= speed(chosen.nanogpt, chosen.rounds)
     return 0 if reached else 1
 
 

@@ -132,7 +132,7 @@ def test_it_starts_answers_and_stops(folders):
                 assert answer.status_code == 200, answer.text
                 assert "<title>Bumblebee</title>" in client.get("/").text
             process.send_signal(signal.SIGINT)
-            assert process.wait(15) in (0, 130, -signal.SIGINT), process.stdout.read()
+            assert process.wait(60) in (0, 130, -signal.SIGINT), process.stdout.read()
         finally:
             process.kill()
     assert "million parameters" in said and "Traceback" not in said

@@ -131,7 +131,7 @@ def test_memory_stays_within_the_limit_and_is_given_back():
         writer.engine.submit(texts)
         writer.wait(texts)
         assert max(sizes) <= 128 and len(sizes) > 5
-        until = time.monotonic() + 5
+        until = time.monotonic() + 20
         while cache.keys and time.monotonic() < until:
             time.sleep(0.01)
         assert not cache.keys
@@ -158,7 +158,7 @@ def test_texts_are_called_off():
 def test_time_is_limited():
     tokenizer = Bytes("abcdefgh" * 50)
     with Writer(Saying(tokenizer, 0.005), tokenizer, max_rows=1) as writer:
-        soon = time.monotonic() + 0.1
+        soon = time.monotonic() + 0.5
         texts = [writer.text([1], max_tokens=400, deadline=soon) for _ in range(2)]
         writer.engine.submit(texts)
         writer.wait(texts)

@@ -20,7 +20,8 @@ from shared.exercises.week09.responsible import RESPONSIBLE
 from shared.exercises.week09.retrieval import RETRIEVAL
 from shared.exercises.week09.scaling import SCALING
 from shared.exercises.week09.talking import ASSISTANT_MASK, RENDER
-from shared.exercises.week09.writing import KV_CACHE, SAMPLE
+from shared.exercises.week09.writing import SAMPLE
+from shared.exercises.week09.writing_cache import KV_CACHE
 
 EXERCISES = (
     *(RENDER, ASSISTANT_MASK, SAMPLE, KV_CACHE),

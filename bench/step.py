@@ -25,6 +25,11 @@ import torch
 from pretrain import nanogpt_module
 from torch import Tensor, nn
 
+from shared.llm.config import qwen3
+from shared.llm.model import LanguageModel, Parts
+from shared.llm.training.loss import NextTokenLoss
+from shared.llm.training.precision import keep_memory
+
 ROWS, LENGTH, VOCABULARY, WIDTH, LAYERS, HEADS = 8, 256, 4096, 384, 6, 6
 COMPILED, GROUPED, KEPT = "ours, compiled", "ours, compiled, grouped heads", "nanoGPT, memory kept"
 NAMES = ("ours", COMPILED, GROUPED, "nanoGPT", KEPT, "transformers' GPT-2")
@@ -35,10 +40,6 @@ class Ours(nn.Module):
     """Our language model with its loss."""
 
     def __init__(self, kv_heads: int = HEADS, compiled: bool = False) -> None:
-        from shared.llm.config import qwen3
-        from shared.llm.model import LanguageModel, Parts
-        from shared.llm.training.loss import NextTokenLoss
-
         super().__init__()
         sizes = {"d_model": WIDTH, "n_layers": LAYERS, "d_hidden": 1024}
         heads = {"n_heads": HEADS, "n_kv_heads": kv_heads, "d_head": WIDTH // HEADS}
@@ -92,8 +93,6 @@ def made(name: str, checkout: Path) -> nn.Module:
 
 def measure(name: str, checkout: Path, low: bool, seconds: float) -> dict[str, float]:
     """The child process: {"first": seconds of the first step, "best": of the best one, "parameters": their number}."""
-    from shared.llm.training.precision import keep_memory
-
     if name.startswith("ours") or name == KEPT:
         keep_memory()
     model = made(name, checkout)

@@ -39,7 +39,7 @@ def test_the_same_numbers_and_gradients(ours, theirs):
 @pytest.mark.parametrize("d", [16, (3, 16)], ids=["stream", "heads"])
 def test_a_norm_gives_the_half_precision_that_autocast_asks_for(d):
     """Compiled too: queries in float32 would go to a kernel that is slow with bfloat16."""
-    torch._dynamo.reset()
+    torch.compiler.reset()
     x, weight = torch.randn(5, 3, 16), torch.ones(d)
     for norm in (fused.rms_norm, torch.compile(fused.rms_norm, backend="eager")):
         assert norm(x, weight, 1e-6).dtype == torch.float32

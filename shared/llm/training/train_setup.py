@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from typing import Any
 
 import torch
 from torch import nn
 
+from shared.llm.compiling import compiler
 from shared.llm.config import ModelConfig
 from shared.llm.model import Parts
 from shared.llm.plan import flops_per_token
@@ -70,7 +70,7 @@ def _can_compile(device: torch.device) -> bool:
     """Whether torch.compile has what it needs: Triton comes with a GPU's torch, a CPU needs a C++ compiler."""
     if device.type == "cuda":
         return sys.platform.startswith("linux")
-    return device.type == "cpu" and any(map(shutil.which, ("g++", "clang++")))
+    return device.type == "cpu" and compiler() is not None
 
 
 def build(

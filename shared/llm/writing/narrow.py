@@ -1,8 +1,9 @@
 """The same model, quicker at reading a few tokens at a time, as it does while it writes.
 
 A linear layer with 8 rows of input does little work on many weights, and torch, on a CPU, hands x Wᵀ to a kernel for
-large products that first rearranges W, every time. Two ways around it: W may be kept rearranged (Intel's MKL can, for
-one number of rows; it takes the memory of the weights once more), and W xᵀ, the same numbers, spares most of it.
+large products that first rearranges W, every time. Three ways around it: W may be kept rearranged (Intel's MKL can, for
+one number of rows; it takes the memory of the weights once more), and W xᵀ, the same numbers, spares most of it. And
+where there is a C++ compiler, a routine of our own (`few_rows`) reads W as it lies, which is faster than both.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from shared.llm.model import LanguageModel
+from shared.llm.writing import few_rows, one_query
 from shared.llm.writing.straight import ATTENTIONS, StraightModel
 from shared.nn import fused
 from shared.nn.attention import fused_attention
@@ -30,23 +32,32 @@ class NarrowLinear(nn.Module):
 
     rows: the number of rows that is expected; for so many, and down to half of it, the weights are packed where MKL is
     there and packing pays. Numbers of rows and numbers of another kind than float32 on a CPU take the common way.
+    compiled: few rows are the work of `few_rows`, whatever their number, and nothing is packed for them
     """
 
-    def __init__(self, linear: nn.Linear, rows: int = 0) -> None:
+    def __init__(self, linear: nn.Linear, rows: int = 0, compiled: bool = False) -> None:
         super().__init__()
-        self.weight, self.bias, self.rows = linear.weight, linear.bias, rows
+        self.weight, self.bias, self.rows, self.compiled = (
+            linear.weight,
+            linear.bias,
+            rows,
+            compiled,
+        )
         d_out, d_in = self.weight.shape
         worth = rows in PACKED_ROWS or (rows == 1 and d_out >= WIDE * d_in)
+        worth = worth and not (compiled and rows in few_rows.ROWS)
         self._packed = _pack(self.weight.detach(), rows) if worth else None
 
     @classmethod
-    def joined(cls, layers: Sequence[nn.Linear], rows: int = 0) -> NarrowLinear:
+    def joined(
+        cls, layers: Sequence[nn.Linear], rows: int = 0, compiled: bool = False
+    ) -> NarrowLinear:
         """Several layers that read the same as one, with their outputs side by side: a copy of the weights."""
         weight, bias = (None if t is None else t.detach() for t in fused.side_by_side(layers))
         layer = nn.Linear(*reversed(weight.shape), bias is not None, device="meta")
         layer.weight = nn.Parameter(weight, requires_grad=False)
         layer.bias = None if bias is None else nn.Parameter(bias, requires_grad=False)
-        return cls(layer, rows)
+        return cls(layer, rows, compiled)
 
     def forward(self, x: Tensor) -> Tensor:
         rows, fits = x.shape[:-1].numel(), x.dtype == torch.float32 and not torch.is_grad_enabled()
@@ -63,6 +74,8 @@ class NarrowLinear(nn.Module):
         weight, bias, packed, most = self.weight, self.bias, self._packed, self.rows
         if weight.device.type != "cpu" or weight.dtype != torch.float32:
             return None
+        if self.compiled and rows in few_rows.ROWS and weight.is_contiguous():
+            return few_rows.few_rows(weight, bias)
         if packed is not None and most < 2 * rows <= 2 * most:
             product = torch.ops.mkl._mkl_linear.default
             if rows == most:
@@ -110,39 +123,44 @@ def rows_worth_packing(n: int, room: int) -> int:
     return n if room >= (192 if n == 1 else 32) else 0
 
 
-def narrow(model: nn.Module, rows: int = 0) -> nn.Module:
+def narrow(model: nn.Module, rows: int = 0, compiled: bool = False) -> nn.Module:
     """A copy of a model, in evaluation mode, that shares its weights, with the classes of here in their places.
 
-    rows: the number of rows to pack the weights for; 0: no packing. A copy that was made before is given back as it is,
-    so that one who generates often makes it once.
+    rows: the number of rows to pack the weights for; 0: no packing
+    compiled: products of few rows by `few_rows`, which this machine's C++ compiler builds
+
+    A copy that was made before is given back as it is, so that one who generates often makes it once. Raises
+    RuntimeError where `compiled` is asked for and cannot be had.
     """
     if getattr(model, "is_narrow", False):
         return model
+    if compiled:
+        few_rows.load(), one_query.load()  # now, and not in the middle of a text
     shared = {id(tensor): tensor for tensor in [*model.parameters(), *model.buffers()]}
     model = copy.deepcopy(model, shared).eval()
     for module in list(model.modules()):
         if type(module) in (GroupedQueryAttention, fused.GroupedQueryAttention):
             module.__class__ = NarrowAttention
-            module.all_three = _joined([module.query, module.key, module.value], rows)
+            module.all_three = _joined([module.query, module.key, module.value], rows, compiled)
         for name, child in list(module.named_children()):
             if type(child) is nn.Linear and not (
                 getattr(module, "all_three", None) and name in ("query", "key", "value")
             ):
-                setattr(module, name, NarrowLinear(child, rows))
+                setattr(module, name, NarrowLinear(child, rows, compiled))
     if type(model) is LanguageModel:
-        model.__class__, model.steps = StraightModel, {}
+        model.__class__, model.steps, model.compiled = StraightModel, {}, compiled
     model.is_narrow = True
     return model
 
 
-def _joined(layers: Sequence[nn.Module], rows: int) -> nn.Module | None:
+def _joined(layers: Sequence[nn.Module], rows: int, compiled: bool) -> nn.Module | None:
     """Layers that read the same as one: one product is the work of three, but it is begun once instead of three times.
     None where they are of a kind that cannot be joined."""
     kind = type(layers[0])
     if any(type(layer) is not kind for layer in layers):
         return None
     if kind is nn.Linear:
-        return NarrowLinear.joined(layers, rows)
+        return NarrowLinear.joined(layers, rows, compiled)
     return kind.joined(layers) if hasattr(kind, "joined") else None
 
 

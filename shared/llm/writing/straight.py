@@ -17,6 +17,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from shared.llm.model import LanguageModel
+from shared.llm.writing.cache import KVCache
+from shared.llm.writing.one_query import one_query
 from shared.nn import fused, norms, positions, transformer
 from shared.nn.attention import fused_attention, scaled_dot_product_attention
 from shared.nn.feed_forward import FeedForward, GatedFeedForward
@@ -35,6 +37,7 @@ class StraightModel(LanguageModel):
     """
 
     steps: dict[int, list[_Step]]  # for a number of texts, one for each block
+    compiled: bool  # whether `one_query` does the attention
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "steps": {}}  # a copy has other weights
@@ -58,17 +61,19 @@ class StraightModel(LanguageModel):
         if n not in self.steps:
             blocks, width = self.stack.blocks, self.config.head_width
             known = all(map(_is_known, blocks))
-            self.steps[n] = [_Step(block, width, n) for block in blocks] if known else []
+            weight = self.embedding.weight
+            quick = self.compiled and weight.dtype == torch.float32 and weight.device.type == "cpu"
+            self.steps[n] = [_Step(block, width, n, quick) for block in blocks] if known else []
         return self.steps[n]
 
 
 class _Step:
     """One block's work on one token of each of n texts: (n, d_model) → (n, d_model)"""
 
-    def __init__(self, block: nn.Module, width: int, n: int) -> None:
+    def __init__(self, block: nn.Module, width: int, n: int, compiled: bool) -> None:
         attention, thinks = block.attention, block.feed_forward
         self.attention, self.width, self.pre_norm = attention, width, block.pre_norm
-        self.activation = thinks.activation
+        self.activation, self.compiled = thinks.activation, compiled
         self.heads = (attention.n_heads, attention.n_kv_heads, attention.n_kv_heads)
         self.looking = (attention.n_heads + attention.n_kv_heads, attention.n_kv_heads)
         self.norms = _norm(block.attention_norm), _norm(block.feed_forward_norm)
@@ -124,6 +129,8 @@ class _Step:
             both = F.rms_norm(both, both.shape[-1:], None, self.eps) * self.normed_weight
         if turn is not None:
             both = fused.turned(both, *turn)
+        if self.compiled and type(cache) is KVCache:
+            return self.output(one_query(both, value, cache, mask))
         query, key = both.split_with_sizes(self.heads[:2], 1)
         keys, values = cache.extend(key, value)  # (n, n_kv_heads, so far, d)
         # The queries of a group stand side by side, as if they were several of one head.

@@ -1,6 +1,7 @@
 """Tokens per second that clients of the server get, one at a time and 16 at once; and how long 64 at once wait.
 
     python bench/serve.py [--tokens 64] [--rounds 3] [--layers 6] [--d-model 512] [--vocab 8192]
+                          [--compile]
 
 The server runs in a process of its own, with random weights; each client streams one answer over a connection of its
 own. The best round counts. Exit status 1 where 16 clients get less than 4 times the tokens of one, or where the longest
@@ -27,6 +28,7 @@ def serve(chosen: argparse.Namespace) -> None:
     from shared.llm.serve import running
     from shared.llm.serve.chat_forms import ChatForm
     from shared.llm.serve.service import Service
+    from shared.llm.writing.narrow import narrow
 
     torch.manual_seed(0)
     sizes = {"n_heads": 8, "n_kv_heads": 4, "d_head": chosen.d_model // 8, "max_length": 512}
@@ -34,6 +36,7 @@ def serve(chosen: argparse.Namespace) -> None:
         chosen.vocab, d_model=chosen.d_model, n_layers=chosen.layers, d_hidden=None, **sizes
     )
     model = LanguageModel(config, Parts.fused()).eval()
+    model = narrow(model, compiled=True) if chosen.compile else model
     tokenizer = Numbers(chosen.vocab)
     service = Service("bench", model, tokenizer, ChatForm("transcript", tokenizer, frozenset()))
     place = running.bound("127.0.0.1", 0)
@@ -107,6 +110,7 @@ def main() -> int:
     parser.add_argument("--layers", type=int, default=6)
     parser.add_argument("--d-model", type=int, default=512)
     parser.add_argument("--vocab", type=int, default=8192)
+    parser.add_argument("--compile", action="store_true", help="as bumblebee serve --compile")
     parser.add_argument("--server", action="store_true", help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.server:

@@ -27,7 +27,7 @@ OF_PROCESSOR = {"AVX512": ("-mavx512f", "-mfma"), "AVX2": ("-mavx2", "-mfma")}
 def compiled(source: Path) -> ctypes.CDLL:
     """The functions of a C++ file, and of the headers beside it: from the course's cache, or built now, in 2 seconds.
 
-    Raises RuntimeError, saying what to do, where there is no compiler or it fails.
+    Raises OSError, saying what to do, where there is no compiler or it fails.
     """
     flags = (*FLAGS, *OF_PROCESSOR.get(torch.backends.cpu.get_cpu_capability(), ()))
     told = hashlib.sha256("\0".join(flags).encode())
@@ -48,7 +48,7 @@ def compiler() -> str | None:
 def _build(source: Path, built: Path, flags: tuple[str, ...]) -> None:
     found = compiler()
     if found is None:
-        raise RuntimeError(
+        raise OSError(
             "there is no C++ compiler: install g++ or clang++ (Debian: apt install g++), or go on without compiling."
         )
     built.parent.mkdir(parents=True, exist_ok=True)
@@ -58,7 +58,7 @@ def _build(source: Path, built: Path, flags: tuple[str, ...]) -> None:
         command = [found, *flags, str(source), "-o", str(new)]
         made = subprocess.run(command, capture_output=True, text=True)
         if made.returncode:
-            raise RuntimeError(
+            raise OSError(
                 f"{found} could not build {source.name}; go on without compiling. It says:\n{made.stderr.strip()}"
             )
         os.replace(new, built)

@@ -46,7 +46,7 @@ def test_a_change_in_it_or_in_a_header_builds_anew(source, tmp_path):
 
 def test_what_the_compiler_says_is_shown_and_nothing_is_left(source, tmp_path):
     source.write_text("int answer() { return forty_two; }\n")
-    with pytest.raises(RuntimeError, match=r"could not build answer\.cpp(.|\n)*forty_two"):
+    with pytest.raises(OSError, match=r"could not build answer\.cpp(.|\n)*forty_two"):
         compiling.compiled(source)
     assert files(tmp_path) == []
 
@@ -54,7 +54,7 @@ def test_what_the_compiler_says_is_shown_and_nothing_is_left(source, tmp_path):
 def test_without_a_compiler_it_says_what_to_install(source, monkeypatch):
     monkeypatch.delenv("CXX", raising=False)
     monkeypatch.setenv("PATH", "")
-    with pytest.raises(RuntimeError, match="install g\\+\\+"):
+    with pytest.raises(OSError, match="install g\\+\\+"):
         compiling.compiled(source)
 
 

@@ -15,7 +15,8 @@ import torch
 from transformers import Qwen3Config, Qwen3ForCausalLM
 
 from shared import cli
-from shared.llm import chat
+from shared.llm import chat, compiling
+from shared.llm.compiling import compiler
 from shared.llm.config import qwen3
 from shared.llm.model import LanguageModel
 from shared.llm.serve import running
@@ -23,6 +24,7 @@ from shared.llm.serve.chat_forms import plain, transcript
 from shared.llm.serve.loading import load
 from shared.llm.tokenizer import train_tokenizer
 from shared.llm.training import savepoint
+from shared.llm.writing import few_rows
 from tests.llm.serving import Bytes
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -100,6 +102,18 @@ def test_mistakes(arguments, says, tmp_path, my_work, monkeypatch, capsys):
     assert len(err.strip().splitlines()) == 1 and err.strip().endswith(".")
 
 
+def test_compiling_where_there_is_no_compiler(folders, tmp_path, monkeypatch, capsys):
+    compiling.compiled.cache_clear(), few_rows.load.cache_clear()
+    monkeypatch.setenv("BUMBLEBEE_CACHE", str(tmp_path))
+    monkeypatch.setattr(compiling, "compiler", lambda: None)
+    arguments = ["bumblebee", "serve", str(folders["run"]), "--port", "0", "--compile"]
+    monkeypatch.setattr(sys, "argv", arguments)
+    with pytest.raises(SystemExit) as stopped:
+        cli.main()
+    assert stopped.value.code == 2
+    assert "there is no C++ compiler: install g++ or clang++" in capsys.readouterr().err
+
+
 def test_a_port_that_is_taken():
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -109,11 +123,14 @@ def test_a_port_that_is_taken():
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Ctrl+C is sent in another way there")
-def test_it_starts_answers_and_stops(folders):
+@pytest.mark.parametrize("more", [[], ["--compile"]], ids=["plain", "compiled"])
+def test_it_starts_answers_and_stops(folders, more):
+    if more and compiler() is None:
+        pytest.skip("no C++ compiler here")
     start = (
         "import sys; from shared.cli import main; sys.argv = ['bumblebee', *sys.argv[1:]]; main()"
     )
-    arguments = ["serve", str(folders["run"]), "--port", "0"]
+    arguments = ["serve", str(folders["run"]), "--port", "0", *more]
     with subprocess.Popen(
         [sys.executable, "-u", "-c", start, *arguments],
         cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,

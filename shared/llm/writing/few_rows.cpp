@@ -55,7 +55,7 @@ extern "C" void few_rows(const float* x, const float* weight, const float* bias,
   static constexpr decltype(&rows<1>) OF[MOST] = {rows<1>, rows<2>, rows<3>, rows<4>,
                                                   rows<5>, rows<6>, rows<7>, rows<8>};
   constexpr int64_t TILE = 48;  // rows of W that stay in the cache for further rows of x
-#pragma omp parallel for schedule(static) num_threads(threads)
+#pragma omp parallel for schedule(guided) num_threads(threads)
   for (int64_t first = 0; first < d_out; first += TILE) {
     const float* w = weight + first * d_in;
     const float* of_bias = bias ? bias + first : nullptr;

@@ -24,7 +24,7 @@ def few_rows(weight: Tensor, bias: Tensor | None = None) -> Callable[[Tensor], T
 
     weight: (d_out, d_in)   bias: (d_out,)   both float32 on a CPU, as x must be; they are not copied
 
-    Raises ValueError for other tensors, and RuntimeError where there is no compiler.
+    Raises ValueError for other tensors, and OSError where there is no compiler.
     """
     for name, tensor in (("weight", weight), ("bias", bias)):
         if tensor is not None and not (
@@ -55,7 +55,7 @@ def few_rows(weight: Tensor, bias: Tensor | None = None) -> Callable[[Tensor], T
 
 @cache
 def load() -> Callable[..., None]:
-    """The compiled function. Raises RuntimeError where there is no compiler."""
+    """The compiled function. Raises OSError where there is no compiler."""
     function = compiled(Path(__file__).with_suffix(".cpp")).few_rows
     function.argtypes = [ctypes.c_void_p] * 4 + [ctypes.c_int64] * 3 + [ctypes.c_int]
     function.restype = None

@@ -130,7 +130,7 @@ def narrow(model: nn.Module, rows: int = 0, compiled: bool = False) -> nn.Module
     compiled: products of few rows by `few_rows`, which this machine's C++ compiler builds
 
     A copy that was made before is given back as it is, so that one who generates often makes it once. Raises
-    RuntimeError where `compiled` is asked for and cannot be had.
+    OSError where `compiled` is asked for and cannot be had.
     """
     if getattr(model, "is_narrow", False):
         return model

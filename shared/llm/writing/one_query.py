@@ -65,7 +65,7 @@ def one_query(
 
 @cache
 def load() -> Callable[..., None]:
-    """The compiled function. Raises RuntimeError where there is no compiler."""
+    """The compiled function. Raises OSError where there is no compiler."""
     function = compiled(Path(__file__).with_suffix(".cpp")).one_query
     function.argtypes = [ctypes.c_void_p] * 7 + [ctypes.c_int64] * 9 + [ctypes.c_int]
     function.restype = None

@@ -4,10 +4,10 @@
 
 6 layers × 384, vocabulary 4,096, 8 × 256 tokens, in float32 and bfloat16. Each contestant has a process of its own, and
 they take single steps in turns, so that a busy machine slows all alike: what counts is the ratio within a turn, in the
-middle of all turns. Ours (Qwen3's switches) runs as
-`bumblebee llm` trains, which keeps freed memory (`keep_memory`): as it is, with its blocks compiled, as for runs of
-more than five minutes, and compiled with 2 heads of keys and values for 6 of queries, as our sizes have it. The others
-run as their documents run them on a CPU: not compiled. What nanoGPT would gain from kept memory is shown beside.
+middle of all turns. Ours (Qwen3's switches) runs as `bumblebee llm` trains, which keeps freed memory (`keep_memory`):
+as it is, with its blocks compiled, as for runs of more than five minutes, and compiled with 2 heads of keys and values
+for 6 of queries, as our sizes have it. The others run as their documents run them on a CPU: not compiled. What nanoGPT
+would gain from kept memory is shown beside.
 Exit status 1 where ours, compiled or not, with as many heads as theirs, is less than 1.1 times as fast as the faster
 of theirs.
 """

@@ -1,6 +1,10 @@
 """Products of few rows: torch's numbers, whatever the sizes, and a model that writes with them."""
 
 import gc
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -13,6 +17,8 @@ from shared.llm.writing import few_rows as module
 from shared.llm.writing.few_rows import few_rows
 from shared.llm.writing.generate import Sampling, generate_tokens
 from shared.llm.writing.narrow import NarrowLinear, narrow
+
+ROOT = Path(__file__).resolve().parents[2]
 
 pytestmark = pytest.mark.skipif(compiler() is None, reason="no C++ compiler here")
 
@@ -28,6 +34,40 @@ def test_the_numbers_are_torchs(n, sizes):
         found = few_rows(weight, bias)(x)
         assert found.shape == (n, sizes[0]) and found.is_contiguous()
         torch.testing.assert_close(found.double(), exact, atol=2e-6 * sizes[1] ** 0.5, rtol=1e-5)
+
+
+ALONE = """
+import torch
+from shared.llm.writing.cache import KVCache
+from shared.llm.writing.few_rows import few_rows
+from shared.llm.writing.one_query import one_query
+
+assert torch.backends.cpu.get_cpu_capability() == {capability!r}
+for n in (1, 3, 8, 13):
+    weight, bias, x = torch.randn(101, 75), torch.randn(101), torch.randn(n, 75)
+    expected = torch.nn.functional.linear(x, weight, bias)
+    torch.testing.assert_close(few_rows(weight, bias)(x), expected, atol=1e-4, rtol=1e-5)
+    cache, both = KVCache(n, 2, 9, 20), torch.randn(n, 6, 1, 20)
+    cache.extend(torch.randn(n, 2, 8, 20), torch.randn(n, 2, 8, 20))
+    found, query = one_query(both, value := torch.randn(n, 2, 1, 20), cache), both[:, :4]
+    scores = query.view(n, 2, 2, 20) @ cache.keys.mT / 20**0.5
+    expected = (scores.softmax(-1) @ cache.values).view(n, -1)
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(cache.values[:, :, 8:], value)
+print("well")
+"""
+
+
+@pytest.mark.parametrize("capability", ["AVX2", "DEFAULT"])
+def test_on_processors_of_other_registers(capability):
+    """torch is told that the processor knows less than it does, and the compiler then is told the same."""
+    if torch.backends.cpu.get_cpu_capability() not in ("AVX2", "AVX512"):
+        pytest.skip("this is another processor")
+    told = {**os.environ, "ATEN_CPU_CAPABILITY": capability.lower()}
+    code = ALONE.format(capability=capability)
+    command = [sys.executable, "-c", code]
+    ended = subprocess.run(command, env=told, cwd=ROOT, capture_output=True, text=True)
+    assert ended.stdout == "well\n", ended.stderr
 
 
 @pytest.mark.parametrize("threads", [1, 3])

@@ -8,6 +8,7 @@ from torch import nn
 
 from shared.llm.adapting.lora import LoRALinear, add_lora
 from shared.llm.adapting.quantize import quantize
+from shared.llm.compiling import compiler
 from shared.llm.config import gpt2, llama, qwen3
 from shared.llm.model import LanguageModel, Parts
 from shared.llm.writing.cache import KVCache
@@ -100,6 +101,16 @@ def test_a_mask_for_each_text():
     mask[..., -1] = True
     for kind in CONFIGS:
         straight, common = both_ways(narrow(model_of(kind)), mask=mask)
+        torch.testing.assert_close(straight, common, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_one_mask_for_all_texts(compiled):
+    if compiled and compiler() is None:
+        pytest.skip("no C++ compiler here")
+    mask = torch.tensor([[True, False, True, False, True]])
+    for kind in CONFIGS:
+        straight, common = both_ways(narrow(model_of(kind), compiled=compiled), mask=mask)
         torch.testing.assert_close(straight, common, atol=1e-5, rtol=1e-5)
 
 

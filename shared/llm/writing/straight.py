@@ -129,7 +129,7 @@ class _Step:
             both = F.rms_norm(both, both.shape[-1:], None, self.eps) * self.normed_weight
         if turn is not None:
             both = fused.turned(both, *turn)
-        if self.compiled and type(cache) is KVCache:
+        if self.compiled and type(cache) is KVCache and (mask is None or len(mask) == n):
             return self.output(one_query(both, value, cache, mask))
         query, key = both.split_with_sizes(self.heads[:2], 1)
         keys, values = cache.extend(key, value)  # (n, n_kv_heads, so far, d)

@@ -43,7 +43,7 @@ static inline void dots(const float* x, const float* w, const float* bias, float
 template <int R>
 static void rows(const float* x, const float* w, const float* bias, float* y, int64_t d_in, int64_t d_out,
                  int64_t count) {
-  constexpr int S = std::min(MOST, std::max(1, 2 * LANES / R));  // measured: more streams at once, or more sums, is slower
+  constexpr int S = std::min(MOST, std::max(1, 2 * LANES / R));  // measured: fewer are slower, more are not faster
   int64_t o = 0;
   for (; o + S <= count; o += S) dots<R, S>(x, w + o * d_in, bias ? bias + o : nullptr, y + o, d_in, d_out);
   for (; o < count; o++) dots<R, 1>(x, w + o * d_in, bias ? bias + o : nullptr, y + o, d_in, d_out);

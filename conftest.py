@@ -4,6 +4,7 @@ Real data has its own tests: where BUMBLEBEE_DATA is set, it is moved to BUMBLEB
 """
 
 import os
+import signal
 import tempfile
 from pathlib import Path
 
@@ -31,6 +32,10 @@ os.environ.update(
 if "PYTEST_XDIST_WORKER" in os.environ:
     # One core for each worker: two that use two threads each only stand in each other's way.
     os.environ["OMP_NUM_THREADS"] = "1"
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # Begun in the background by a script (`make test &`), where the shell lets nobody be interrupted: some tests are.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:

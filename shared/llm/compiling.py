@@ -12,6 +12,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -37,6 +38,15 @@ def compiled(source: Path) -> ctypes.CDLL:
     if not built.exists():
         _build(source, built, flags)
     return ctypes.CDLL(str(built))
+
+
+def function(source: Path, addresses: int, sizes: int) -> Callable[..., None]:
+    """The function that a C++ file is named after: it takes so many addresses, then so many sizes, then the number of
+    threads, and gives nothing back. Raises OSError as `compiled` does."""
+    found = getattr(compiled(source), source.stem)
+    found.argtypes = [ctypes.c_void_p] * addresses + [ctypes.c_int64] * sizes + [ctypes.c_int]
+    found.restype = None
+    return found
 
 
 def compiler() -> str | None:

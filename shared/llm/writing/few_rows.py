@@ -6,7 +6,6 @@ the weights rearranged, which is twice the memory. The work is done in `few_rows
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -14,7 +13,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from shared.llm.compiling import compiled
+from shared.llm.compiling import function
 
 ROWS = range(1, 17)  # for so many this was measured to be as fast as any other way, or faster
 
@@ -56,7 +55,4 @@ def few_rows(weight: Tensor, bias: Tensor | None = None) -> Callable[[Tensor], T
 @cache
 def load() -> Callable[..., None]:
     """The compiled function. Raises OSError where there is no compiler."""
-    function = compiled(Path(__file__).with_suffix(".cpp")).few_rows
-    function.argtypes = [ctypes.c_void_p] * 4 + [ctypes.c_int64] * 3 + [ctypes.c_int]
-    function.restype = None
-    return function
+    return function(Path(__file__).with_suffix(".cpp"), addresses=4, sizes=3)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from shared.llm.compiling import compiled
+from shared.llm.compiling import function
 from shared.llm.writing.cache import KVCache
 
 
@@ -66,7 +65,4 @@ def one_query(
 @cache
 def load() -> Callable[..., None]:
     """The compiled function. Raises OSError where there is no compiler."""
-    function = compiled(Path(__file__).with_suffix(".cpp")).one_query
-    function.argtypes = [ctypes.c_void_p] * 7 + [ctypes.c_int64] * 9 + [ctypes.c_int]
-    function.restype = None
-    return function
+    return function(Path(__file__).with_suffix(".cpp"), addresses=7, sizes=9)
